@@ -1,0 +1,73 @@
+"""Which path computes a call, and why: explicit and visible, never a silent fallback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from relembra._errors import ConfigError
+from relembra.engine._reference import run_reference
+from relembra.engine._request import Recurrence, Request
+from relembra.engine._torch_path import run_torch, torch_refusal
+
+__all__ = ["PATHS", "Choice", "PathName", "choose", "run"]
+
+PathName = Literal["auto", "torch", "reference"]
+
+PATHS: dict[str, Callable[[Request], Recurrence]] = {
+    "torch": run_torch,
+    "reference": run_reference,
+}
+"""The paths by name, fastest first."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The path that a call takes.
+
+    Parameters
+    ----------
+    path
+        Its name.
+    reason
+        Why this one.
+    slow
+        True when faster paths exist and none of them can compute the call.
+    """
+
+    path: str
+    reason: str
+    slow: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def choose(request: Request, path: PathName = "auto") -> Choice:
+    """Choose the path of a request.
+
+    Raises
+    ------
+    ConfigError
+        The path that was asked for does not exist, or cannot compute the request.
+    """
+    refusal = torch_refusal(request)
+    if path == "reference":
+        return Choice("reference", "asked for")
+    if path == "torch":
+        if refusal:
+            raise ConfigError(f"the torch path cannot compute this: {refusal}; use path='auto'")
+        return Choice("torch", "asked for")
+    if path != "auto":
+        raise ConfigError(f"unknown path {path!r}; known: auto, {', '.join(PATHS)}")
+    if refusal:
+        # On empty input no path is faster than another.
+        return Choice("reference", refusal, slow=request.x.numel() > 0)
+    where = "cuDNN" if request.x.is_cuda else "PyTorch's CPU kernels"
+    return Choice("torch", f"{where} can compute it")
+
+
+def run(request: Request, path: str) -> Recurrence:
+    """Compute a request on a path chosen before."""
+    return PATHS[path](request)
