@@ -1,0 +1,29 @@
+"""Modules that people compose: recurrent layers, trunks and heads."""
+
+from relembra.nn._feedforward import FeedForward as FeedForward
+from relembra.nn._layers import GRU as GRU
+from relembra.nn._layers import LSTM as LSTM
+from relembra.nn._layers import RNN as RNN
+from relembra.nn._quantiles import QuantileHead as QuantileHead
+from relembra.nn._quantiles import check_levels as check_levels
+from relembra.nn._quantiles import pinball_loss as pinball_loss
+from relembra.nn._quantiles import quantile_mean as quantile_mean
+from relembra.nn._recurrent import RecurrentLayer as RecurrentLayer
+from relembra.nn._trunk import CELLS as CELLS
+from relembra.nn._trunk import RecurrentTrunk as RecurrentTrunk
+from relembra.nn._trunk import Trunk as Trunk
+
+__all__ = [
+    "CELLS",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "FeedForward",
+    "QuantileHead",
+    "RecurrentLayer",
+    "RecurrentTrunk",
+    "Trunk",
+    "check_levels",
+    "pinball_loss",
+    "quantile_mean",
+]

@@ -1,0 +1,362 @@
+"""What RNN, LSTM and GRU share: parameters, checks, packed and unbatched input, the call."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from relembra._errors import ConfigError, SlowPathWarning
+from relembra.engine import (
+    CellSpec,
+    Choice,
+    PathName,
+    Recurrence,
+    Request,
+    StackSpec,
+    Trace,
+    draw_noise,
+    run,
+)
+from relembra.engine import choose as choose_path
+from relembra.nn._hidden import Hidden, add_batch, check_hidden, drop_batch, permute
+
+__all__ = ["RecurrentLayer"]
+
+
+class _Packing(NamedTuple):
+    """How a packed input was ordered, to pack the output alike."""
+
+    batch_sizes: Tensor
+    sorted_indices: Tensor | None
+    unsorted_indices: Tensor | None
+
+
+class RecurrentLayer(nn.Module):
+    """Base of `RNN`, `LSTM` and `GRU`; use those.
+
+    Parameters
+    ----------
+    spec
+        The stack that is computed.
+    batch_first
+        Whether batched input and output are (B, T, features) rather than (T, B, features).
+    path
+        ``auto``, or the path that must be taken.
+    device, dtype
+        Of the parameters.
+    """
+
+    def __init__(
+        self,
+        spec: StackSpec,
+        *,
+        batch_first: bool,
+        path: PathName,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        if spec.dropout > 0 and spec.num_layers == 1:
+            warnings.warn(
+                "dropout option adds dropout after all but last recurrent layer, so non-zero "
+                f"dropout expects num_layers greater than 1, but got dropout={spec.dropout} and "
+                "num_layers=1",
+                stacklevel=3,
+            )
+        self.batch_first = batch_first
+        self.path: PathName = path
+        self.last_path: str | None = None
+        self._said: set[str] = set()
+        for name, shape in spec.parameter_shapes().items():
+            value = torch.empty(shape, device=device, dtype=dtype)
+            self.register_parameter(name, nn.Parameter(value))
+        self.reset_parameters()
+
+    # PyTorch's names for what the specification says.
+    @property
+    def input_size(self) -> int:
+        """I, the features of a step."""
+        return self.spec.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        """H, the units of a layer and direction."""
+        return self.spec.hidden_size
+
+    @property
+    def num_layers(self) -> int:
+        """L."""
+        return self.spec.num_layers
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether there is a reverse direction."""
+        return self.spec.bidirectional
+
+    @property
+    def bias(self) -> bool:
+        """Whether there are biases."""
+        return self.spec.bias
+
+    @property
+    def dropout(self) -> float:
+        """Rate of the dropout between layers."""
+        return self.spec.dropout
+
+    @property
+    def proj_size(self) -> int:
+        """Size of the projected state, 0 for none."""
+        return self.spec.cell.projection
+
+    @property
+    def all_weights(self) -> list[list[Tensor]]:
+        """The parameters, a list for each layer and direction."""
+        return [
+            [getattr(self, field + suffix) for field in self.spec.layer_shapes(0)]
+            for suffix in self.spec.suffixes()
+        ]
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: there is no flat buffer. PyTorch's modules have this method."""
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters as PyTorch does, uniform in ±1/sqrt(H).
+
+        Gains of layer normalisation begin at one and shifts at zero. With ``forget_bias`` the
+        forget gate's biases begin at that sum, all other biases stay as drawn.
+        """
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for name, parameter in self.named_parameters():
+            if name.startswith("gain_"):
+                nn.init.ones_(parameter)
+            elif name.startswith("bias_c_"):
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.uniform_(parameter, -bound, bound)
+        self._set_forget_bias()
+
+    def _set_forget_bias(self) -> None:
+        cell, bias = self.spec.cell, self.spec.cell.forget_bias
+        if bias is None or not self.spec.bias:
+            return
+        # A coupled forget gate is one minus the input gate: its bias is the input gate's, negated.
+        row, value = (0, -bias) if cell.coupled else (1, bias)
+        rows = slice(row * self.hidden_size, (row + 1) * self.hidden_size)
+        with torch.no_grad():
+            for suffix in self.spec.suffixes():
+                self.get_parameter("bias_ih" + suffix)[rows] = value
+                self.get_parameter("bias_hh" + suffix)[rows] = 0.0
+
+    def choose_path(
+        self,
+        input: Tensor | PackedSequence,
+        *,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        reset: Tensor | None = None,
+        trace: bool = False,
+    ) -> Choice:
+        """Return the path that a call would take; see `relembra.engine.explain`."""
+        if isinstance(input, PackedSequence):
+            x, lengths = pad_packed_sequence(input, batch_first=True)
+        else:
+            x = self._batch_major(input if input.dim() == 3 else input.unsqueeze(self._batch_dim))
+        # A source of its own: to ask must not change what is drawn next.
+        source = torch.Generator(x.device).manual_seed(0)
+        request = self._request(x, None, lengths, mask, reset, False, trace, source)
+        return choose_path(request, self.path)
+
+    @property
+    def _batch_dim(self) -> int:
+        return 0 if self.batch_first else 1
+
+    def _batch_major(self, x: Tensor) -> Tensor:
+        return x if self.batch_first else x.transpose(0, 1)
+
+    def _request(
+        self,
+        x: Tensor,
+        hx: Hidden | None,
+        lengths: Tensor | None,
+        mask: Tensor | None,
+        reset: Tensor | None,
+        hold_output: bool,
+        trace: bool,
+        source: torch.Generator | None = None,
+    ) -> Request:
+        hidden, cell = hx if isinstance(hx, tuple) else (hx, None)
+        noise = None
+        if self.training:
+            noise = draw_noise(self.spec, x.shape[0], x.shape[1], x, source)
+        # Through getattr, so that parametrizations and functional_call are seen.
+        names = self.spec.parameter_shapes()
+        return Request(
+            spec=self.spec,
+            weights=self.spec.weights({name: getattr(self, name) for name in names}),
+            x=x,
+            lengths=lengths,
+            mask=mask,
+            reset=reset,
+            hidden=hidden,
+            cell=cell,
+            noise=noise,
+            hold_output=hold_output,
+            trace=trace,
+        )
+
+    def _run(self, request: Request, frames: int = 5) -> Recurrence:
+        """Compute; the caller of the module is so many frames away."""
+        request.check()
+        choice = choose_path(request, self.path)
+        if choice.slow and choice.reason not in self._said:
+            self._said.add(choice.reason)
+            warnings.warn(
+                f"{type(self).__name__} takes the slow reference path: {choice.reason}. Say "
+                "path='reference' to accept that in silence.",
+                SlowPathWarning,
+                stacklevel=frames,
+            )
+        self.last_path = choice.path
+        return run(request, choice.path)
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Hidden | list[Tensor] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        reset: Tensor | None = None,
+        hold_output: bool = False,
+        trace: bool = False,
+    ) -> Any:
+        """Run the layer over sequences.
+
+        Parameters
+        ----------
+        input
+            (T, B, I), or (B, T, I) with ``batch_first``, or unbatched (T, I), or packed.
+        hx
+            Initial state: h of shape (L*D, B, P), for the LSTM (h, c) with c (L*D, B, H); without B
+            for unbatched input. Zeros when None.
+        lengths, mask, reset, hold_output
+            See `relembra.engine.recurrent`. Masks are (B, T) whatever ``batch_first`` says, and
+            (T,) for unbatched input, whose length is a single number.
+        trace
+            Return a third value, the `relembra.engine.Trace` of all states and gates.
+
+        Returns
+        -------
+        output
+            As the input, with D*P features; packed for packed input.
+        state
+            h, or (h, c) for the LSTM, after each row's last step.
+
+        Raises
+        ------
+        DataError
+            A shape, type or length does not fit; it is named.
+        """
+        if isinstance(hx, list):
+            hx = (hx[0], hx[1])
+        if isinstance(input, PackedSequence):
+            return self._packed(input, hx, lengths, mask, reset, trace)
+        self._check_input(input, hx)
+        if input.dim() == 2:
+            hx, mask, reset = add_batch(hx), _row(mask), _row(reset)
+            lengths = None if lengths is None else lengths.reshape(-1)  # a single number
+            x = input.unsqueeze(0)  # (1, T, I)
+        else:
+            x = self._batch_major(input)
+        result = self._run(self._request(x, hx, lengths, mask, reset, hold_output, trace))
+        output, state = self._batch_major(result.output), self._state(result)
+        if input.dim() == 2:
+            output, state = result.output.squeeze(0), drop_batch(state)
+        return (output, state, result.trace) if trace else (output, state)
+
+    def _packed(
+        self,
+        input: PackedSequence,
+        hx: Hidden | None,
+        lengths: Tensor | None,
+        mask: Tensor | None,
+        reset: Tensor | None,
+        trace: bool,
+    ) -> Any:
+        if lengths is not None or mask is not None or reset is not None:
+            raise ConfigError(
+                "a packed input carries its lengths: give lengths, mask or reset "
+                "with a padded tensor instead"
+            )
+        packing = _Packing(*input[1:])
+        plain = PackedSequence(input.data, packing.batch_sizes)
+        x, sizes = pad_packed_sequence(plain, batch_first=True)  # rows in packed order
+        self._check_input(x, hx, batch_first=True)
+        hx = permute(hx, packing.sorted_indices)
+        result = self._run(self._request(x, hx, sizes, None, None, False, trace), frames=6)
+        data = pack_padded_sequence(result.output, sizes, batch_first=True).data
+        output = PackedSequence(data, *packing)
+        state = permute(self._state(result), packing.unsorted_indices)
+        if not trace:
+            return output, state
+        return output, state, _permute_trace(result.trace, packing.unsorted_indices)
+
+    def _state(self, result: Recurrence) -> Hidden:
+        return result.hidden if result.cell is None else (result.hidden, result.cell)
+
+    def _check_input(self, x: Tensor, hx: Hidden | None, batch_first: bool | None = None) -> None:
+        """Raise PyTorch's errors for what PyTorch checks (they are part of its interface)."""
+        name = type(self).__name__
+        if x.dim() not in (2, 3):
+            got = f"{x.dim()}D tensor" if name == "RNN" else f"{x.dim()}D"
+            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {got} instead")
+        weight = getattr(self, "weight_ih_l0")  # noqa: B009  registered by name
+        if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise ValueError(
+                f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
+                f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})"
+            )
+        if x.shape[-1] != self.input_size:
+            raise RuntimeError(
+                "input.size(-1) must be equal to input_size. "
+                f"Expected {self.input_size}, got {x.shape[-1]}"
+            )
+        first = self.batch_first if batch_first is None else batch_first
+        rows = x.shape[0 if first else 1] if x.dim() == 3 else None
+        if hx is not None:
+            check_hidden(name, self.spec, hx, rows)
+
+    def extra_repr(self) -> str:
+        """Return PyTorch's text, with the options that differ from the plain cell."""
+        spec, plain = self.spec, CellSpec(kind=self.spec.cell.kind)
+        text = f"{spec.input_size}, {spec.hidden_size}"
+        shown: dict[str, object] = {"proj_size": 0, "num_layers": 1, "bias": True}
+        shown |= {"batch_first": False, "dropout": 0.0, "bidirectional": False}
+        for key, usual in shown.items():
+            if getattr(self, key) != usual:
+                text += f", {key}={getattr(self, key)}"
+        for key in vars(plain):
+            value = getattr(spec.cell, key)
+            if value != getattr(plain, key) and key != "projection":
+                text += f", {key}={getattr(value, 'name', value)}"
+        return text
+
+
+def _row(mask: Tensor | None) -> Tensor | None:
+    return None if mask is None else mask.reshape(1, -1)
+
+
+def _permute_trace(trace: Trace | None, order: Tensor | None) -> Trace | None:
+    if trace is None or order is None:
+        return trace
+    return Trace(
+        hidden=permute(trace.hidden, order),
+        cell=permute(trace.cell, order),
+        gates={name: permute(gate, order) for name, gate in trace.gates.items()},
+    )

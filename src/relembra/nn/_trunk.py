@@ -1,0 +1,140 @@
+"""The trunk between features and head: settings, and the module that they describe."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from relembra._config import config
+from relembra._errors import ConfigError
+from relembra.engine import PathName
+from relembra.nn._feedforward import FeedForward
+from relembra.nn._layers import GRU, LSTM, RNN
+from relembra.nn._recurrent import RecurrentLayer
+
+__all__ = ["CELLS", "RecurrentTrunk", "Trunk"]
+
+CELLS = ("lstm", "gru", "rnn", "feedforward")
+"""The cells that a trunk can be made of."""
+
+
+@config
+class Trunk:
+    """What stands between the features and the head.
+
+    Parameters
+    ----------
+    cell
+        ``lstm``, ``gru``, ``rnn``, or ``feedforward``, a baseline with no sense of order.
+    units, layers, bidirectional
+        Size of a layer, how many, and whether they read both ways.
+    dropout
+        Rate between layers and on the trunk's output.
+    recurrent_dropout, zoneout, layer_norm
+        As in `relembra.engine.CellSpec`; a feedforward trunk has none of them.
+    path
+        The engine's path; ``auto`` lets it choose.
+
+    Examples
+    --------
+    >>> import torch
+    >>> output, state = Trunk(cell="gru", units=8).build(3)(torch.zeros(2, 5, 3))
+    >>> output.shape
+    torch.Size([2, 5, 8])
+    """
+
+    cell: Literal["lstm", "gru", "rnn", "feedforward"] = "lstm"
+    units: int = 50
+    layers: int = 1
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    zoneout: float = 0.0
+    layer_norm: bool = False
+    path: PathName = "auto"
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise ConfigError(f"unknown cell {self.cell!r}; known: {', '.join(CELLS)}")
+        if self.units < 1 or self.layers < 1:
+            raise ConfigError(
+                f"units and layers must be at least 1, got {self.units} and {self.layers}"
+            )
+        if not 0.0 <= self.dropout < 1.0:
+            raise ConfigError(f"dropout is a probability in [0, 1), got {self.dropout}")
+        recurrent = self.recurrent_dropout or self.zoneout or self.layer_norm or self.bidirectional
+        if self.cell == "feedforward" and recurrent:
+            raise ConfigError(
+                "a feedforward trunk has no state: recurrent_dropout, zoneout, layer_norm and "
+                "bidirectional mean nothing to it"
+            )
+
+    def build(self, input_size: int) -> RecurrentTrunk:
+        """Make the module for inputs of (B, T, input_size)."""
+        return RecurrentTrunk(self, input_size)
+
+
+class RecurrentTrunk(nn.Module):
+    """The module that a `Trunk` describes; every cell has the same call."""
+
+    def __init__(self, settings: Trunk, input_size: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.body = _body(settings, input_size)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.output_size = settings.units * (2 if settings.bidirectional else 1)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...] = (),
+        *,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Map (B, T, I) to (B, T, output_size).
+
+        The state is (h, c), (h,) or (), each (L*D, B, units). For `lengths`, `mask` and `reset`
+        see `relembra.engine.recurrent`.
+        """
+        if not isinstance(self.body, RecurrentLayer):
+            output, state = self.body(x)
+            return self.dropout(output), state
+        hx = None if not state else state if len(state) == 2 else state[0]
+        output, new = self.body(x, hx, lengths=lengths, mask=mask, reset=reset)
+        return self.dropout(output), new if isinstance(new, tuple) else (new,)
+
+
+def _body(s: Trunk, inputs: int) -> nn.Module:
+    between = s.dropout if s.layers > 1 else 0.0
+    if s.cell == "feedforward":
+        return FeedForward(inputs, s.units, s.layers, dropout=between)
+    if s.cell == "lstm":
+        return LSTM(
+            inputs,
+            s.units,
+            s.layers,
+            batch_first=True,
+            dropout=between,
+            bidirectional=s.bidirectional,
+            forget_bias=1.0,
+            layer_norm=s.layer_norm,
+            recurrent_dropout=s.recurrent_dropout,
+            zoneout=s.zoneout,
+            path=s.path,
+        )
+    plain = GRU if s.cell == "gru" else RNN
+    return plain(
+        inputs,
+        s.units,
+        s.layers,
+        batch_first=True,
+        dropout=between,
+        bidirectional=s.bidirectional,
+        layer_norm=s.layer_norm,
+        recurrent_dropout=s.recurrent_dropout,
+        zoneout=s.zoneout,
+        path=s.path,
+    )
