@@ -1,0 +1,122 @@
+"""Lines of text files: where a record stands, and which line is not UTF-8."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import os
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO, Protocol, cast
+
+from relembra._errors import DataError
+
+__all__ = ["check_text", "open_bytes", "record_lines", "scan_records"]
+
+_MAGIC = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save the sheet as CSV",
+    b"PAR1": "a Parquet file; name it .parquet",
+    b"\x1f\x8b": "gzip; name it .csv.gz",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+}
+
+
+class Layout(Protocol):
+    """What is needed to find a record again."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def separator(self) -> str: ...
+    @property
+    def header(self) -> bool: ...
+
+
+def open_bytes(path: str) -> BinaryIO:
+    """Open a file for reading, unpacking ``.gz`` and ``.bz2``."""
+    if path.endswith(".gz"):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if path.endswith(".bz2"):
+        return cast(BinaryIO, bz2.open(path, "rb"))
+    return open(path, "rb")
+
+
+def _bad_line(path: str, limit: int | None) -> tuple[int, int, bytes] | None:
+    """Return line, position in the line, and bytes of the first text that is not UTF-8."""
+    seen = 0
+    with open_bytes(path) as raw:
+        for number, line in enumerate(raw, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return number, error.start + 1, line[error.start : error.start + 1]
+            if b"\x00" in line:
+                return number, line.index(b"\x00") + 1, b"\x00"
+            seen += len(line)
+            if limit is not None and seen >= limit:
+                return None
+    return None
+
+
+def check_text(path: str, limit: int | None = None) -> None:
+    """Refuse what is not UTF-8 text.
+
+    Parameters
+    ----------
+    path
+        The file.
+    limit
+        Look at about so many bytes; None looks at all of them.
+
+    Raises
+    ------
+    DataError
+        The file cannot be opened, is of another kind, or a line is not UTF-8.
+    """
+    try:
+        with open_bytes(path) as raw:
+            start = raw.read(4)
+        bad = _bad_line(path, limit)
+    except (OSError, EOFError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise DataError(f"the file cannot be read: {reason}", path=path) from None
+    for magic, meaning in _MAGIC.items():
+        if start.startswith(magic):
+            raise DataError(f"this is {meaning}", path=path)
+    if bad is not None:
+        line, position, byte = bad
+        raise DataError(
+            f"byte 0x{byte.hex()} at position {position} is not UTF-8 text; the file is perhaps in "
+            "Latin-1 or Windows-1252: save it as UTF-8 "
+            f"(iconv -f WINDOWS-1252 -t UTF-8 {os.path.basename(path)} > utf8.csv)",
+            path=path,
+            line=line,
+        )
+
+
+def scan_records(path: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the first line, counted from 1, and the cells of each record that is not blank."""
+    with (
+        open_bytes(path) as raw,
+        io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text,
+    ):
+        reader = csv.reader(text, delimiter=separator)
+        before = 0
+        try:
+            for record in reader:
+                line, before = before + 1, reader.line_num
+                if record:
+                    yield line, record
+        except csv.Error as error:
+            raise DataError(f"{error}", path=path, line=before + 1) from None
+
+
+def record_lines(layout: Layout, row: int) -> int | None:
+    """Return the line of row ``row`` (from 0) of the data; None if there is no such row."""
+    records = scan_records(layout.path, layout.separator)
+    skip = row + int(layout.header)
+    return next((line for line, _ in islice(records, skip, None)), None)
