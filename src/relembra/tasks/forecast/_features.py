@@ -1,0 +1,178 @@
+"""What the network sees of a window, all of it from the context alone: nothing leaks.
+
+Every row is centred on its last season and scaled by its own seasonal-naive error, so one network
+serves series of any size. B rows, L context, H horizon, K = L / patch steps of the trunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from relembra.tasks.forecast._plan import Plan
+
+__all__ = ["Scaled", "base_count", "base_names", "scale_context", "statistic_count"]
+
+_TINY = 1e-5
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A context in the units of its own level and scale."""
+
+    level: Tensor  # (B,) float64: mean of the last season
+    scale: Tensor  # (B,) float64: mean absolute seasonal difference
+    spread: Tensor  # (B,) float64: root mean square around the level
+    values: Tensor  # (B, L) float64, (value - level) / scale, gaps filled
+    observed: Tensor  # (B, L) bool
+    statistics: Tensor  # (B, ns) what the scaling took away, in logs
+    bases: Tensor  # (B, H, nb) simple forecasts in the same units
+
+    def to_units(self, x: Tensor) -> Tensor:
+        """Bring values (B, …) of the scaled space back to the plan's space."""
+        shape = (-1,) + (1,) * (x.dim() - 1)
+        return x * self.scale.view(shape) + self.level.view(shape)
+
+
+def base_names(plan: Plan) -> list[str]:
+    """Return the names of the simple forecasts that the network starts from."""
+    names = ["last value", "drift"]
+    for m in plan.seasons:
+        if m > 1:
+            names += [f"season {m}", f"season {m}, one before", f"season {m} with level"]
+    return [*names, f"mean of seasons {plan.season}"] if plan.season > 1 else names
+
+
+def base_count(plan: Plan) -> int:
+    """Return nb."""
+    return len(base_names(plan))
+
+
+def statistic_count(plan: Plan) -> int:
+    """Return ns."""
+    return 3 + len(plan.seasons)
+
+
+def scale_context(values: Tensor, observed: Tensor, plan: Plan) -> Scaled:
+    """Scale contexts and lay out their simple forecasts.
+
+    Parameters
+    ----------
+    values
+        (B, L) float64 in the plan's space; anything where not observed.
+    observed
+        (B, L) bool.
+    plan
+        The sizes.
+    """
+    values = torch.where(observed, values, 0.0)
+    level = _level(values, observed, plan.season)
+    centred = torch.where(observed, values - level[:, None], 0.0)  # (B, L)
+    spread = _mean(centred.square(), observed).sqrt()
+    moves = [_seasonal_move(centred, observed, m) for m in plan.seasons]  # (B,) each
+    step = _seasonal_move(centred, observed, 1)
+    floor = _TINY if plan.log else _TINY * (1e-3 + level.abs() + spread)
+    scale = torch.maximum(moves[0], torch.as_tensor(floor, dtype=values.dtype))
+    filled = _fill(centred, observed, plan.season) / scale[:, None]
+    statistics = torch.stack(
+        [
+            _log_size(scale, level, plan),
+            _ratio(spread, scale),
+            _ratio(step, scale),
+            *[_ratio(move, scale) for move in moves[1:]],
+            observed.double().mean(1),
+        ],
+        1,
+    )  # (B, ns)
+    bases = _bases(filled, plan)
+    return Scaled(level, scale, spread, filled, observed, statistics.float(), bases)
+
+
+def _mean(x: Tensor, keep: Tensor) -> Tensor:
+    return (x * keep).sum(1) / keep.sum(1).clamp(min=1)
+
+
+def _level(values: Tensor, observed: Tensor, season: int) -> Tensor:
+    """Return the mean of the last season that has a value in it, (B,)."""
+    latest = observed & (_last_index(observed)[:, None] - _steps(observed) < season)
+    return _mean(values, latest)
+
+
+def _steps(like: Tensor) -> Tensor:
+    return torch.arange(like.shape[1])
+
+
+def _last_index(observed: Tensor) -> Tensor:
+    """Return the index of the last observed step, (B,); -1 when there is none."""
+    return torch.where(observed, _steps(observed), -1).amax(1)
+
+
+def _seasonal_move(centred: Tensor, observed: Tensor, m: int) -> Tensor:
+    """Return the mean absolute difference at lag m, (B,)."""
+    both = observed[:, m:] & observed[:, :-m]
+    return _mean((centred[:, m:] - centred[:, :-m]).abs(), both)
+
+
+def _ratio(a: Tensor, b: Tensor) -> Tensor:
+    return ((a + _TINY * b) / b).log().clamp(-4.0, 4.0)
+
+
+def _log_size(scale: Tensor, level: Tensor, plan: Plan) -> Tensor:
+    """Return how large a seasonal-naive error is beside the level, in logs, (B,)."""
+    relative = scale if plan.log else scale / (level.abs() + scale)
+    return relative.clamp(min=_TINY).log()
+
+
+def _fill(centred: Tensor, observed: Tensor, season: int) -> Tensor:
+    """Fill gaps with the season before, else with the value before, else with the season after."""
+    rows, length = centred.shape
+    whole = -(-length // season)
+    pad = whole * season - length
+    x = torch.nn.functional.pad(centred, (pad, 0)).view(rows, whole, season)
+    seen = torch.nn.functional.pad(observed, (pad, 0)).view(rows, whole, season)
+    x, seen = _carry(x, seen, range(1, whole), -1)
+    x, seen = _carry(x, seen, range(whole - 2, -1, -1), 1)
+    flat, known = x.reshape(rows, -1)[:, pad:], seen.reshape(rows, -1)[:, pad:]
+    return torch.where(known, flat, 0.0)  # a phase never seen: the level
+
+
+def _carry(x: Tensor, seen: Tensor, order: range, back: int) -> tuple[Tensor, Tensor]:
+    xs, known = list(x.unbind(1)), list(seen.unbind(1))
+    for k in order:
+        xs[k] = torch.where(known[k], xs[k], xs[k + back])
+        known[k] = known[k] | known[k + back]
+    return torch.stack(xs, 1), torch.stack(known, 1)
+
+
+def _bases(filled: Tensor, plan: Plan) -> Tensor:
+    """Return the simple forecasts, (B, H, nb), in the order of `base_names`."""
+    length, ahead = filled.shape[1], torch.arange(plan.horizon)
+    last = filled[:, -1:]
+    slope = (filled[:, -1:] - filled[:, :1]) / max(1, length - 1)
+    bases = [last.expand(-1, plan.horizon), last + slope * (ahead + 1)]
+    for m in plan.seasons:
+        if m > 1:
+            bases += _seasonal_bases(filled, ahead, m)
+    if plan.season > 1:
+        m = plan.season
+        lags = [_lag(filled, ahead, m, k) for k in range(min(5, length // m))]
+        bases.append(torch.stack(lags).mean(0))
+    return torch.stack(bases, 2)
+
+
+def _lag(filled: Tensor, ahead: Tensor, m: int, before: int) -> Tensor:
+    """Return the values one season ago, or `before` seasons earlier, at each step ahead, (B, H)."""
+    length = filled.shape[1]
+    index = length + ahead - m * (ahead // m + 1) - before * m
+    return filled[:, torch.where(index < 0, index + m * (-index // m + 1), index).clamp(min=0)]
+
+
+def _seasonal_bases(filled: Tensor, ahead: Tensor, m: int) -> list[Tensor]:
+    length = filled.shape[1]
+    now = filled[:, -m:].mean(1, keepdim=True)
+    then = filled[:, -2 * m : -m] if length >= 2 * m else filled[:, :1]
+    growth = now - then.mean(1, keepdim=True)  # (B, 1) a season's change of level
+    latest = _lag(filled, ahead, m, 0)
+    return [latest, _lag(filled, ahead, m, 1), latest + growth * (ahead // m + 1)]

@@ -1,0 +1,265 @@
+"""Training a forecast network: a search that stops early, then all data for as many steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relembra._config import replace
+from relembra._errors import DataError
+from relembra._files import JSON
+from relembra._random import derive
+from relembra.data import Panel, Standardizer, Windows, WindowSpec
+from relembra.nn import Trunk
+from relembra.tasks.forecast._batches import Example, RandomWindows, prepare
+from relembra.tasks.forecast._calibration import fit_calibration
+from relembra.tasks.forecast._holdout import HoldOut, hold_out
+from relembra.tasks.forecast._network import ForecastNetwork, Sizes
+from relembra.tasks.forecast._objective import ForecastObjective, forecast_loss
+from relembra.tasks.forecast._plan import Plan
+from relembra.training import History, Subscriber, Training, fit
+
+__all__ = ["Fitted", "RunFolder", "fit_network", "make_network"]
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+_VALIDATION_WINDOWS = 4096  # at most; beyond, an even choice of them
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network and what belongs to it."""
+
+    network: ForecastNetwork
+    standardizer: Standardizer
+    factors: Tensor  # (Q,) calibration
+    search: History | None  # with validation
+    final: History | None  # on all data, without
+    steps: int  # of the network that is kept
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where the checkpoints of a fit go, and how it treats those it finds."""
+
+    path: Path | None = None
+    resume: bool = False
+    force: bool = False
+
+    def part(self, name: str) -> Path | None:
+        """Return the folder of one of the runs that a fit consists of."""
+        return None if self.path is None else self.path / name
+
+    def inside(self, name: str) -> RunFolder:
+        """Return the folder of a fit among several."""
+        return RunFolder(self.part(name), self.resume, self.force)
+
+
+def make_network(
+    panel: Panel, plan: Plan, trunk: Trunk, levels: tuple[float, ...], seed: int
+) -> ForecastNetwork:
+    """Make an untrained network; its weights are a function of the seed."""
+    sizes = Sizes(
+        calendar=panel.frequency.calendar(np.zeros(1, dtype=np.int64)).shape[1],
+        known=panel.known.shape[1],
+        past=panel.past.shape[1],
+        static=panel.static.shape[1],
+        categories=tuple(len(names) + 1 for names in panel.static_categories),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "weights"))
+        return ForecastNetwork(trunk, plan, sizes, levels)
+
+
+def fit_network(
+    panel: Panel,
+    until: Ints,
+    plan: Plan,
+    trunk: Trunk,
+    training: Training,
+    levels: tuple[float, ...],
+    *,
+    refit: bool = True,
+    known: Fitted | None = None,
+    folder: RunFolder | None = None,
+    subscribers: Sequence[Subscriber] = (),
+) -> Fitted:
+    """Train a network on the steps of each series before `until`.
+
+    First the end of that part is held out: training stops when the error there no longer falls,
+    and the interval widths are calibrated there. Then, with `refit`, the network is trained
+    anew on everything for as many steps as were best.
+
+    Parameters
+    ----------
+    panel, until
+        The series, and how many steps of each may be seen, (S,).
+    plan, trunk, training, levels
+        Sizes, network, training settings and quantile levels.
+    refit
+        Whether to train anew on everything.
+    known
+        An earlier fit whose number of steps and calibration are taken over, without a search.
+    folder
+        Where checkpoints go.
+    subscribers
+        Told about the progress.
+
+    Raises
+    ------
+    DataError
+        No window can be drawn.
+    """
+    job = _Job(panel, plan, trunk, training, levels, folder or RunFolder(), subscribers)
+    if known is not None:
+        network, standardizer, history = job.train(until, known.steps, "final")
+        return Fitted(network, standardizer, known.factors, None, history, known.steps)
+    held = hold_out(int(until.max(initial=0)), plan.horizon, most=4)
+    if held.count == 0:
+        network, standardizer, history = job.train(until, training.steps, "final")
+        ones = torch.ones(len(levels), dtype=torch.float64)
+        return Fitted(network, standardizer, ones, None, history, training.steps)
+    network, standardizer, search = job.search(until, held)
+    factors = job.calibration(network, standardizer, until, held)
+    best = search.best
+    steps = best.step if best is not None else training.steps
+    if not refit:
+        return Fitted(network, standardizer, factors, search, None, steps)
+    network, standardizer, final = job.train(until, steps, "final")
+    return Fitted(network, standardizer, factors, search, final, steps)
+
+
+class _Job:
+    """What the runs of one fit share."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        plan: Plan,
+        trunk: Trunk,
+        training: Training,
+        levels: tuple[float, ...],
+        folder: RunFolder,
+        subscribers: Sequence[Subscriber],
+    ) -> None:
+        self.panel, self.plan, self.trunk, self.training = panel, plan, trunk, training
+        self.levels, self.folder, self.subscribers = levels, folder, subscribers
+        self.spec = WindowSpec(plan.context, plan.horizon)
+
+    def search(self, until: Ints, held: HoldOut) -> tuple[ForecastNetwork, Standardizer, History]:
+        """Train on what precedes the held-out windows, validated on them."""
+        before = held.before(until)
+        network = make_network(self.panel, self.plan, self.trunk, self.levels, self.training.seed)
+        standardizer = Standardizer.fit(self.panel, before)
+        examples = self._examples(until, held, standardizer)
+        levels = torch.tensor(self.levels, dtype=torch.float64)
+
+        def validate() -> float:
+            total = sum(
+                float(forecast_loss(network(e.scaled, e.covariates), e, levels))
+                * int(e.observed.sum())
+                for e in examples
+            )
+            return total / max(1, sum(int(e.observed.sum()) for e in examples))
+
+        history = self._run(network, standardizer, before, self.training, "search", validate)
+        return network, standardizer, history
+
+    def train(
+        self, until: Ints, steps: int, name: str
+    ) -> tuple[ForecastNetwork, Standardizer, History]:
+        """Train on everything before `until` for a fixed number of steps."""
+        network = make_network(self.panel, self.plan, self.trunk, self.levels, self.training.seed)
+        standardizer = Standardizer.fit(self.panel, until)
+        fixed = replace(self.training, steps=steps, patience=None)
+        return network, standardizer, self._run(network, standardizer, until, fixed, name, None)
+
+    def calibration(
+        self, network: ForecastNetwork, standardizer: Standardizer, until: Ints, held: HoldOut
+    ) -> Tensor:
+        """Return the width factors found on the held-out windows."""
+        targets, quantiles = [], []
+        with torch.no_grad():
+            for e in self._examples(until, held, standardizer):
+                forecast = network(e.scaled, e.covariates)
+                targets.append(e.target[e.observed])
+                quantiles.append(forecast[e.observed])
+        return fit_calibration(torch.cat(targets), torch.cat(quantiles), self.levels)
+
+    def _run(
+        self,
+        network: ForecastNetwork,
+        standardizer: Standardizer,
+        until: Ints,
+        training: Training,
+        name: str,
+        validate: Any,
+    ) -> History:
+        windows = self._windows(until)
+        batch = min(training.batch_size, len(windows))
+        source = RandomWindows(
+            windows, self.plan, standardizer, batch_size=batch, seed=training.seed
+        )
+        return fit(
+            ForecastObjective(network, self.levels),
+            source,
+            training,
+            validate=validate,
+            directory=self.folder.part(name),
+            resume=self.folder.resume,
+            force=self.folder.force,
+            identity=self._identity(until),
+            subscribers=self.subscribers,
+        )
+
+    def _windows(self, until: Ints) -> Windows:
+        """Return the training windows: they end before `until` and see half a context or more."""
+        last = until - self.plan.horizon
+        least = max(self.plan.context // 2, 2)
+        first = np.clip(np.minimum(least, last), 1, None)
+        windows = Windows(self.panel, self.spec, first=first, last=last, end=until)
+        if len(windows) == 0:
+            raise DataError(
+                f"no window of {self.plan.horizon} steps with a value before it and one in it can "
+                f"be drawn: the longest series has {int(until.max(initial=0))} steps to learn from"
+            )
+        return windows
+
+    def _identity(self, until: Ints) -> dict[str, JSON]:
+        return {
+            "plan": self.plan.to_json(),
+            "trunk": self.trunk.get_params(),  # type: ignore[attr-defined]
+            "levels": list(self.levels),
+            "data": _fingerprint(self.panel, until),
+        }
+
+    def _examples(self, until: Ints, held: HoldOut, standardizer: Standardizer) -> list[Example]:
+        """Return the held-out windows, scaled, in chunks."""
+        chunks = []
+        for origins in held.origins(until):
+            first = np.maximum(origins, 1)
+            windows = Windows(self.panel, self.spec, first=first, last=origins, end=until)
+            most = max(1, _VALIDATION_WINDOWS // held.count)
+            count = min(len(windows), most)
+            chosen = np.linspace(0, len(windows) - 1, count).round().astype(np.int64)
+            for i in range(0, count, _CHUNK):
+                batch = windows.batch(chosen[i : i + _CHUNK])
+                chunks.append(prepare(batch, self.plan, standardizer))
+        return chunks
+
+
+def _fingerprint(panel: Panel, until: Ints) -> str:
+    """Return a hash of the data, so that a checkpoint is not resumed with other data."""
+    import hashlib
+
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (panel.target, panel.offsets, panel.known, panel.past, until):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
