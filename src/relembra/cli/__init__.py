@@ -1,0 +1,5 @@
+"""The command line: it parses, calls and prints."""
+
+from relembra.cli._main import main as main
+
+__all__ = ["main"]

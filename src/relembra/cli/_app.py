@@ -1,0 +1,46 @@
+"""The commands of `relembra`, one grammar: VERB [JOB] DATA [options]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from relembra.cli._demo import demo
+from relembra.cli._doctor import doctor
+from relembra.cli._forecast import forecast
+from relembra.cli._predict import predict
+
+__all__ = ["command"]
+
+
+def command() -> Any:
+    """Return the command line as a click command."""
+    app = typer.Typer(
+        help="Recurrent networks that forecast, and show what they remember.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_main)
+    for verb in (forecast, predict, demo, doctor):
+        app.command()(verb)
+    return typer.main.get_command(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import relembra
+
+        print(relembra.__version__)
+        raise typer.Exit
+
+
+def _main(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass

@@ -1,0 +1,24 @@
+"""Options that mean the same in every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Force", "Json", "Out", "Quiet", "Seed", "Threads"]
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for the results [default: a fresh runs/JOB-DATA-N]."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace results that exist.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Seed = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads [default: all cores].")
+]
