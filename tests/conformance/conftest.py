@@ -1,0 +1,8 @@
+"""Make `tests.conformance` importable from wherever pytest was started."""
+
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parents[2])
+if ROOT not in sys.path:
+    sys.path.append(ROOT)

@@ -1,0 +1,79 @@
+import dataclasses
+
+import pytest
+import torch
+
+from relembra import ConfigError
+from relembra.engine import (
+    PATHS,
+    CellSpec,
+    Choice,
+    LayerNoise,
+    Request,
+    StackNoise,
+    StackSpec,
+    choose,
+    recurrent,
+    run,
+)
+
+PLAIN = StackSpec(cell=CellSpec(kind="lstm"), input_size=3, hidden_size=4)
+PEEPING = StackSpec(cell=CellSpec(kind="lstm", peepholes=True), input_size=3, hidden_size=4)
+
+
+def request(spec=PLAIN, **parts) -> Request:
+    weights = spec.weights({k: torch.zeros(s) for k, s in spec.parameter_shapes().items()})
+    return Request(**{"spec": spec, "weights": weights, "x": torch.zeros(2, 5, 3), **parts})
+
+
+def test_auto_takes_the_fast_path_where_it_can():
+    choice = choose(request())
+    assert (choice.path, choice.slow) == ("torch", False)
+    assert str(choice) == "torch: PyTorch's CPU kernels can compute it"
+
+
+def test_auto_says_why_it_cannot():
+    choice = choose(request(PEEPING))
+    assert choice == Choice("reference", "PyTorch's lstm has no peepholes", slow=True)
+
+
+def test_all_reasons_are_named():
+    cell = CellSpec(kind="lstm", peepholes=True, layer_norm=True, zoneout_cell=0.1)
+    reason = choose(request(dataclasses.replace(PLAIN, cell=cell))).reason
+    assert reason == "PyTorch's lstm has no layer normalisation, no peepholes, no zoneout"
+
+
+@pytest.mark.parametrize("name", ["zoneout_hidden", "zoneout_cell", "candidate"])
+def test_masks_given_by_hand_are_never_dropped(name):
+    """Also where the cell's own rate is zero."""
+    mask = torch.ones(2, 5, 4)
+    noise = StackNoise((LayerNoise(**{name: mask}),), ())
+    assert choose(request(noise=noise)).path == "reference"
+    with pytest.raises(ConfigError, match="the torch path cannot compute this"):
+        choose(request(noise=noise), "torch")
+
+
+def test_empty_input_is_not_called_slow():
+    choice = choose(request(x=torch.zeros(0, 5, 3)))
+    assert (choice.path, choice.slow) == ("reference", False)
+
+
+def test_the_path_asked_for():
+    assert choose(request(), "reference") == Choice("reference", "asked for")
+    assert choose(request(), "torch") == Choice("torch", "asked for")
+    with pytest.raises(ConfigError, match="has no peepholes; use path='auto'"):
+        choose(request(PEEPING), "torch")
+    with pytest.raises(ConfigError, match="unknown path 'gpu'; known: auto, torch, reference"):
+        choose(request(), "gpu")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_result_names_its_path(path):
+    assert run(request(), path).path == path
+
+
+def test_the_function_checks_before_it_computes():
+    parameters = {k: torch.zeros(s) for k, s in PLAIN.parameter_shapes().items()}
+    with pytest.raises(ValueError, match="input has 2 features, expected 3"):
+        recurrent(torch.zeros(2, 5, 2), parameters, PLAIN)
+    assert recurrent(torch.zeros(2, 5, 3), parameters, PLAIN).path == "torch"

@@ -1,0 +1,157 @@
+"""Which path ran, what is said about it and how often, and what a trace shows."""
+
+import copy
+import warnings
+
+import pytest
+import torch
+from torch.nn.utils.rnn import pack_sequence
+
+from relembra import ConfigError, SlowPathWarning, nn
+from relembra.engine import explain
+
+X = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(0))
+MASK = torch.ones(2, 5, dtype=torch.bool)
+PACKED = pack_sequence([torch.zeros(3, 3), torch.zeros(1, 3)])
+KINDS = (nn.RNN, nn.LSTM, nn.GRU)
+
+SLOW = [
+    (nn.RNN(3, 4, nonlinearity="sigmoid"), {}, "PyTorch's rnn has no the activation sigmoid"),
+    (nn.RNN(3, 4, layer_norm=True), {}, "layer normalisation"),
+    (nn.LSTM(3, 4, activation="relu"), {}, "the activation relu"),
+    (nn.LSTM(3, 4, state_activation="identity"), {}, "another activation of the state"),
+    (nn.LSTM(3, 4, gate_activation="hard_sigmoid"), {}, "the gate activation hard_sigmoid"),
+    (nn.LSTM(3, 4, peepholes=True), {}, "peepholes"),
+    (nn.LSTM(3, 4, coupled=True), {}, "coupled gates"),
+    (nn.LSTM(3, 4, zoneout=0.1), {}, "zoneout"),
+    (nn.GRU(3, 4, reset_after=False), {}, "the reset gate before the product"),
+    (nn.GRU(3, 4, recurrent_dropout=0.1), {}, "recurrent dropout"),
+    (nn.LSTM(3, 4, recurrent_dropout=0.1, recurrent_dropout_kind="candidate"), {}, "dropout"),
+    (nn.GRU(3, 4), {"mask": MASK}, "no mask"),
+    (nn.LSTM(3, 4), {"reset": MASK}, "reset the state"),
+    (nn.LSTM(3, 4), {"trace": True}, "states or gates"),
+]
+FAST = [
+    (nn.RNN(3, 4, nonlinearity="relu"), {}),
+    (nn.LSTM(3, 4, 2, bidirectional=True, dropout=0.5), {}),
+    (nn.LSTM(3, 4, forget_bias=1.0, state_activation="tanh"), {}),
+    (nn.GRU(3, 4), {"lengths": torch.tensor([5, 0])}),
+    (nn.GRU(3, 4, gate_activation="logistic"), {"hold_output": True}),
+    (nn.GRU(3, 4, recurrent_dropout=0.5, recurrent_dropout_kind="weights"), {}),
+    (nn.LSTM(3, 4, recurrent_dropout=0.5).eval(), {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("layer", "call", "reason"), SLOW, ids=lambda v: v if type(v) is str else ""
+)
+def test_slow_path_is_said_once_with_its_reason(layer, call, reason):
+    layer = copy.deepcopy(layer)
+    with pytest.warns(SlowPathWarning, match=reason.replace("'", ".")) as said:
+        layer(X, **call)
+    assert [w.filename for w in said] == [__file__]  # it points at who called the layer
+    assert f"{type(layer).__name__} takes the slow reference path" in str(said[0].message)
+    assert layer.last_path == "reference"
+    layer(X, **call)  # warnings are errors: a second one would fail
+    choice = explain(layer, X, **call)
+    assert (choice.path, choice.slow) == ("reference", True)
+    assert reason in choice.reason and str(choice) == f"reference: {choice.reason}"
+
+
+@pytest.mark.parametrize(("layer", "call"), FAST)
+def test_fast_path_is_silent(layer, call):
+    layer = copy.deepcopy(layer)
+    assert layer.last_path is None
+    call_for_explain = {k: v for k, v in call.items() if k != "hold_output"}
+    choice = explain(layer, X, **call_for_explain)
+    assert layer.last_path is None  # nothing is computed
+    assert (choice.path, choice.slow) == ("torch", False)
+    assert "CPU kernels" in choice.reason
+    layer(X, **call)
+    assert layer.last_path == "torch"
+
+
+def test_another_reason_is_said_again():
+    layer = nn.GRU(3, 4)
+    with pytest.warns(SlowPathWarning, match="mask"):
+        layer(X, mask=MASK)
+    with pytest.warns(SlowPathWarning, match="reset"):
+        layer(X, reset=MASK)
+    layer(X)
+    assert layer.last_path == "torch"
+
+
+def test_packed_input_points_at_its_caller_too():
+    layer = nn.GRU(3, 4, reset_after=False)
+    with pytest.warns(SlowPathWarning) as said:
+        layer(PACKED)
+    assert said[0].filename == __file__
+    assert explain(layer, PACKED).path == "reference"
+    assert explain(nn.GRU(3, 4), PACKED).path == "torch"
+
+
+def test_path_asked_for():
+    layer = nn.LSTM(3, 4, peepholes=True, path="reference")
+    layer(X)
+    assert layer.last_path == "reference"
+    assert str(explain(layer, X)) == "reference: asked for"
+    with pytest.raises(ConfigError, match="torch path cannot compute this: PyTorch's lstm has no"):
+        nn.LSTM(3, 4, peepholes=True, path="torch")(X)
+    with pytest.raises(ConfigError, match=r"unknown path 'fast'; known: auto, torch, reference"):
+        nn.LSTM(3, 4, path="fast")(X)
+
+
+def test_explaining_changes_nothing_that_is_drawn():
+    layer = nn.LSTM(3, 4, 2, dropout=0.5)
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    explain(layer, X)
+    explain(layer, X[:, 0])
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3), (5, 0, 3)])
+def test_empty_input_is_no_slow_path(shape):
+    layer = nn.LSTM(3, 4)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        layer(torch.zeros(shape))
+    assert not said
+    assert not explain(layer, torch.zeros(shape)).slow
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_noise_only_in_training(kind):
+    layer = kind(3, 4, recurrent_dropout=0.5, zoneout=0.3, path="reference")
+    assert not torch.equal(layer(X)[0], layer(X)[0])
+    layer.eval()
+    assert torch.equal(layer(X)[0], layer(X)[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_trace_shows_what_the_output_is_made_of(kind):
+    layer = kind(3, 4, 2, bidirectional=True, path="reference")
+    output, state, trace = layer(X, trace=True)
+    h = state[0] if isinstance(state, tuple) else state
+    last = torch.cat([trace.hidden[2], trace.hidden[3]], -1)  # (B, T, 2H)
+    assert torch.equal(last.transpose(0, 1), output)
+    assert torch.equal(trace.hidden[::2, :, -1], h[::2])
+    assert torch.equal(trace.hidden[1::2, :, 0], h[1::2])
+    gates = {name: gate.shape for name, gate in trace.gates.items()}
+    assert gates == dict.fromkeys(layer.spec.cell.gate_names, (4, 2, 5, 4))
+    if isinstance(layer, nn.LSTM):
+        assert torch.equal(trace.cell[::2, :, -1], state[1][::2])
+        shown = trace.gates["output"] * trace.cell.tanh()
+        torch.testing.assert_close(shown, trace.hidden)
+    else:
+        assert trace.cell is None
+
+
+def test_trace_of_an_lstm_by_its_own_equation():
+    """c_t = f c_{t-1} + i g at every step, forward."""
+    layer = nn.LSTM(3, 4, path="reference", batch_first=True)
+    _, _, trace = layer(X.transpose(0, 1), trace=True)
+    before = torch.nn.functional.pad(trace.cell[0], (0, 0, 1, 0))[:, :-1]
+    i, f, g = (trace.gates[name][0] for name in ("input", "forget", "candidate"))
+    torch.testing.assert_close(f * before + i * g, trace.cell[0])
