@@ -149,3 +149,10 @@ def test_workers_change_no_bit_also_after_an_interruption(workers, toy, tmp_path
         toy.run("truncated", tmp_path / "workers", toy.InterruptAt(17), workers=workers)
     digest, _ = toy.run("truncated", tmp_path / "workers", workers=workers)
     assert digest == whole
+
+
+def test_ctrl_c_between_two_evaluations_without_improvement(toy, tmp_path):
+    whole, history = toy.run("stopping", tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        toy.run("stopping", tmp_path / "interrupted", toy.InterruptAt(history[-1].step - 3))
+    assert toy.run("stopping", tmp_path / "interrupted")[0] == whole

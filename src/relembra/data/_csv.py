@@ -6,7 +6,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,6 @@ class CsvSource:
     comma: bool
     skipped: int  # physical lines before the first record of data
     header: bool
-    multiline: bool = field(default=False)
 
     def place(self, row: int) -> str:
         """Name the line of a row."""
@@ -91,7 +90,7 @@ class CsvSource:
                         skip_rows=self.skipped,
                         column_names=self.columns,
                     ),
-                    pc.ParseOptions(delimiter=self.separator, newlines_in_values=self.multiline),
+                    pc.ParseOptions(delimiter=self.separator, newlines_in_values=True),
                     pc.ConvertOptions(
                         column_types=types, include_columns=used, strings_can_be_null=False
                     ),
@@ -170,13 +169,13 @@ def _names(first: list[str], path: str, line: int) -> list[str]:
     return names
 
 
-def _sample(path: str) -> tuple[list[str], bool]:
+def _sample(path: str) -> list[str]:
     with open_bytes(path) as raw:
         head = raw.read(_SAMPLE_BYTES)
     text = head.decode("utf-8-sig", errors="replace")
     whole = len(head) < _SAMPLE_BYTES
     lines = text.splitlines(keepends=True)
-    return (lines if whole or len(lines) == 1 else lines[:-1]), '"' in text
+    return lines if whole or len(lines) == 1 else lines[:-1]
 
 
 def open_csv(path: str | os.PathLike[str]) -> CsvSource:
@@ -189,8 +188,7 @@ def open_csv(path: str | os.PathLike[str]) -> CsvSource:
     """
     name = os.fspath(path)
     check_text(name, limit=_SAMPLE_BYTES)
-    lines, quoted = _sample(name)
-    separator = _separator(lines[:200])
+    separator = _separator(_sample(name)[:200])
     records: list[tuple[int, list[str]]] = []
     for record in scan_records(name, separator):
         records.append(record)
@@ -200,12 +198,10 @@ def open_csv(path: str | os.PathLike[str]) -> CsvSource:
         raise DataError(
             "the file is empty; expected a header and rows of time and value", path=name
         )
-    return _layout(name, separator, records, quoted)
+    return _layout(name, separator, records)
 
 
-def _layout(
-    path: str, separator: str, records: list[tuple[int, list[str]]], quoted: bool
-) -> CsvSource:
+def _layout(path: str, separator: str, records: list[tuple[int, list[str]]]) -> CsvSource:
     line, first = records[0]
     rest = [r for _, r in records[1:]] or [first]
     comma = uses_decimal_comma((c for r in rest for c in r), separator)
@@ -224,7 +220,7 @@ def _layout(
     skipped = (records[1][0] if header else line) - 1
     return CsvSource(
         path, names, dict(zip(names, kinds, strict=True)), notes, separator, comma, skipped,
-        header, quoted,
+        header,
     )  # fmt: skip
 
 

@@ -224,6 +224,13 @@ def read_panel(
     return _read(table, columns, wanted, time_format, schema)
 
 
+def _release() -> None:
+    """Hand memory that Arrow keeps for its next table back to the system."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+
+
 def _read(
     table: Source,
     columns: Columns,
@@ -251,5 +258,6 @@ def _read(
         _matrix(grid, long, columns.known), _matrix(grid, long, columns.past),
         statics.numbers, statics.codes,
     )  # fmt: skip
+    _release()
     counts = _Counts(unsorted, duplicates, grid.rows - len(long.codes))
     return panel, _report(table, columns, rows, panel, counts, times.note)

@@ -68,7 +68,7 @@ class Stepper:
         value = self._checked(loss, rate)
         for parameter in self._parameters:
             parameter.grad = None
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = clip(self._parameters, self._training.clip_norm)
         if not math.isfinite(norm):
             what = f"the norm of the gradient is {norm} (the loss {value:.6g})"

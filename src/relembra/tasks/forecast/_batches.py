@@ -15,6 +15,8 @@ from relembra.tasks.forecast._features import Scaled, scale_context
 from relembra.tasks.forecast._network import Covariates
 from relembra.tasks.forecast._plan import Plan
 
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
 __all__ = ["Example", "RandomWindows", "prepare"]
 
 
@@ -26,26 +28,19 @@ class Example:
     covariates: Covariates
     target: Tensor  # (B, H) float64, scaled; anything where not observed
     observed: Tensor  # (B, H) bool
-    relative: Tensor  # (B,) the seasonal-naive error as a share of the level
 
 
-def prepare(batch: WindowBatch, plan: Plan, standardizer: Standardizer) -> Example:
-    """Scale a batch of windows by their contexts."""
-    values = batch.target.log() if plan.log else batch.target  # (B, L+H) float64
-    context, future = values[:, : plan.context], values[:, plan.context :]
-    seen = batch.observed & ~torch.isnan(values)
-    scaled = scale_context(context, seen[:, : plan.context], plan)
-    target = (future - scaled.level[:, None]) / scaled.scale[:, None]
-    observed = seen[:, plan.context :]
-    relative = scaled.scale
-    if not plan.log:
-        relative = scaled.scale / (scaled.level.abs() + scaled.scale)
+def prepare(batch: WindowBatch, plan: Plan, standardizer: Standardizer, logs: Bools) -> Example:
+    """Scale a batch of windows by their contexts; `logs` (B,) says which by their logarithms."""
+    context, future = batch.target[:, : plan.context], batch.target[:, plan.context :]
+    seen, ahead = batch.observed[:, : plan.context], batch.observed[:, plan.context :]
+    scaled = scale_context(context, seen, torch.from_numpy(logs), plan)
+    target = scaled.from_units(torch.where(ahead, future, 1.0))
     return Example(
         scaled,
         _covariates(batch, plan, standardizer),
-        torch.where(observed, target, 0.0),
-        observed,
-        relative,
+        torch.where(ahead, target, 0.0),
+        ahead,
     )
 
 
@@ -67,12 +62,16 @@ def _covariates(batch: WindowBatch, plan: Plan, standardizer: Standardizer) -> C
 class RandomWindows:
     """Windows drawn at random, with replacement: batch i of epoch e is always the same.
 
+    A series is drawn by the number of its windows, and of these the later ones more often.
+
     Parameters
     ----------
     windows
         Where windows may lie.
     plan, standardizer
         How they are scaled.
+    logs
+        (S,) bool, the series taken by their logarithms.
     batch_size, seed
         B, and the seed of the draw.
     """
@@ -84,12 +83,14 @@ class RandomWindows:
         windows: Windows,
         plan: Plan,
         standardizer: Standardizer,
+        logs: Bools,
         *,
         batch_size: int,
         seed: int,
     ) -> None:
-        self.windows, self.plan, self.standardizer = windows, plan, standardizer
+        self.windows, self.plan, self.standardizer, self.logs = windows, plan, standardizer, logs
         self.batch_size, self.seed = batch_size, seed
+        self._ends = np.cumsum(np.bincount(windows.series, minlength=len(windows.panel)))
 
     def batches(self, epoch: int) -> int:
         """Return how many batches show each window once on average."""
@@ -102,7 +103,11 @@ class RandomWindows:
     def batch(self, epoch: int, index: int) -> Example:
         """Return a batch; a pure function of (seed, epoch, index)."""
         draw = generator(self.seed, "windows", epoch, index)
-        chosen: np.ndarray[Any, np.dtype[np.int64]] = draw.integers(
-            len(self.windows), size=self.batch_size
-        )
-        return prepare(self.windows.batch(chosen), self.plan, self.standardizer)
+        some = draw.integers(len(self.windows), size=self.batch_size)
+        series = np.searchsorted(self._ends, some, side="right")
+        begin = np.where(series > 0, self._ends[series - 1], 0)
+        count = self._ends[series] - begin
+        # The square root of a uniform number lies near 1: the density rises towards the present.
+        late = np.sqrt(draw.random(self.batch_size))
+        chosen = begin + np.minimum((late * count).astype(np.int64), count - 1)
+        return prepare(self.windows.batch(chosen), self.plan, self.standardizer, self.logs[series])

@@ -22,6 +22,7 @@ _TINY = 1e-5
 class Scaled:
     """A context in the units of its own level and scale."""
 
+    logs: Tensor  # (B,) bool: values are logarithms
     level: Tensor  # (B,) float64: mean of the last season
     scale: Tensor  # (B,) float64: mean absolute seasonal difference
     spread: Tensor  # (B,) float64: root mean square around the level
@@ -31,9 +32,25 @@ class Scaled:
     bases: Tensor  # (B, H, nb) simple forecasts in the same units
 
     def to_units(self, x: Tensor) -> Tensor:
-        """Bring values (B, …) of the scaled space back to the plan's space."""
+        """Bring scaled values (B, …) back to the units of the data."""
         shape = (-1,) + (1,) * (x.dim() - 1)
-        return x * self.scale.view(shape) + self.level.view(shape)
+        values = x * self.scale.view(shape) + self.level.view(shape)
+        return torch.where(self.logs.view(shape), values.exp(), values)
+
+    def from_units(self, values: Tensor) -> Tensor:
+        """Scale values (B, n) in the units of the data."""
+        spaced = to_space(values, self.logs)
+        return (spaced - self.level[:, None]) / self.scale[:, None]
+
+    def relative(self) -> Tensor:
+        """Return the seasonal-naive error as a share of the level, (B,)."""
+        return torch.where(self.logs, self.scale, self.scale / (self.level.abs() + self.scale))
+
+
+def to_space(values: Tensor, logs: Tensor) -> Tensor:
+    """Return values (B, n), as logarithms in the rows (B,) where so told; log of 0 is -inf."""
+    rows = logs[:, None]
+    return torch.where(rows, torch.where(rows, values, 1.0).clamp(min=0.0).log(), values)
 
 
 def base_names(plan: Plan) -> list[str]:
@@ -41,7 +58,11 @@ def base_names(plan: Plan) -> list[str]:
     names = ["last value", "drift"]
     for m in plan.seasons:
         if m > 1:
-            names += [f"season {m}", f"season {m}, one before", f"season {m} with level"]
+            names += [
+                f"season {m}",
+                f"season {m}, one before",
+                f"season {m}, moved to today's level",
+            ]
     return [*names, f"mean of seasons {plan.season}"] if plan.season > 1 else names
 
 
@@ -52,33 +73,35 @@ def base_count(plan: Plan) -> int:
 
 def statistic_count(plan: Plan) -> int:
     """Return ns."""
-    return 3 + len(plan.seasons)
+    return 4 + len(plan.seasons)
 
 
-def scale_context(values: Tensor, observed: Tensor, plan: Plan) -> Scaled:
+def scale_context(values: Tensor, observed: Tensor, logs: Tensor, plan: Plan) -> Scaled:
     """Scale contexts and lay out their simple forecasts.
 
     Parameters
     ----------
     values
-        (B, L) float64 in the plan's space; anything where not observed.
+        (B, L) float64 in the units of the data; anything where not observed.
     observed
         (B, L) bool.
+    logs
+        (B,) bool, whether a row is to be taken by its logarithms.
     plan
         The sizes.
     """
-    values = torch.where(observed, values, 0.0)
+    values = torch.where(observed, to_space(torch.where(observed, values, 1.0), logs), 0.0)
     level = _level(values, observed, plan.season)
     centred = torch.where(observed, values - level[:, None], 0.0)  # (B, L)
     spread = _mean(centred.square(), observed).sqrt()
     moves = [_seasonal_move(centred, observed, m) for m in plan.seasons]  # (B,) each
     step = _seasonal_move(centred, observed, 1)
-    floor = _TINY if plan.log else _TINY * (1e-3 + level.abs() + spread)
-    scale = torch.maximum(moves[0], torch.as_tensor(floor, dtype=values.dtype))
+    scale = torch.maximum(moves[0], _least_scale(level, spread, logs))
     filled = _fill(centred, observed, plan.season) / scale[:, None]
     statistics = torch.stack(
         [
-            _log_size(scale, level, plan),
+            torch.where(logs, scale, scale / (level.abs() + scale)).clamp(min=_TINY).log(),
+            logs.double(),
             _ratio(spread, scale),
             _ratio(step, scale),
             *[_ratio(move, scale) for move in moves[1:]],
@@ -87,7 +110,13 @@ def scale_context(values: Tensor, observed: Tensor, plan: Plan) -> Scaled:
         1,
     )  # (B, ns)
     bases = _bases(filled, plan)
-    return Scaled(level, scale, spread, filled, observed, statistics.float(), bases)
+    return Scaled(logs, level, scale, spread, filled, observed, statistics.float(), bases)
+
+
+def _least_scale(level: Tensor, spread: Tensor, logs: Tensor) -> Tensor:
+    """Return the scale below which a series counts as flat, (B,)."""
+    size = torch.where(logs, 1.0, level.abs())
+    return _TINY * torch.where((size + spread) > 0, size + spread, 1.0)
 
 
 def _mean(x: Tensor, keep: Tensor) -> Tensor:
@@ -119,12 +148,6 @@ def _ratio(a: Tensor, b: Tensor) -> Tensor:
     return ((a + _TINY * b) / b).log().clamp(-4.0, 4.0)
 
 
-def _log_size(scale: Tensor, level: Tensor, plan: Plan) -> Tensor:
-    """Return how large a seasonal-naive error is beside the level, in logs, (B,)."""
-    relative = scale if plan.log else scale / (level.abs() + scale)
-    return relative.clamp(min=_TINY).log()
-
-
 def _fill(centred: Tensor, observed: Tensor, season: int) -> Tensor:
     """Fill gaps with the season before, else with the value before, else with the season after."""
     rows, length = centred.shape
@@ -149,30 +172,31 @@ def _carry(x: Tensor, seen: Tensor, order: range, back: int) -> tuple[Tensor, Te
 def _bases(filled: Tensor, plan: Plan) -> Tensor:
     """Return the simple forecasts, (B, H, nb), in the order of `base_names`."""
     length, ahead = filled.shape[1], torch.arange(plan.horizon)
-    last = filled[:, -1:]
-    slope = (filled[:, -1:] - filled[:, :1]) / max(1, length - 1)
+    last, main = filled[:, -1:], plan.season
+    slope = (last - filled[:, :1]) / max(1, length - 1)
     bases = [last.expand(-1, plan.horizon), last + slope * (ahead + 1)]
     for m in plan.seasons:
         if m > 1:
-            bases += _seasonal_bases(filled, ahead, m)
-    if plan.season > 1:
-        m = plan.season
-        lags = [_lag(filled, ahead, m, k) for k in range(min(5, length // m))]
+            latest = _lag(filled, ahead, m, 0)
+            change = _mean_at(filled, length, main) - _mean_at(filled, length - m, main)
+            times = (ahead // m + 1) if m == main else 1
+            bases += [latest, _lag(filled, ahead, m, 1), latest + change * times]
+    if main > 1:
+        lags = [_lag(filled, ahead, main, k) for k in range(max(1, min(5, length // main)))]
         bases.append(torch.stack(lags).mean(0))
     return torch.stack(bases, 2)
 
 
 def _lag(filled: Tensor, ahead: Tensor, m: int, before: int) -> Tensor:
-    """Return the values one season ago, or `before` seasons earlier, at each step ahead, (B, H)."""
-    length = filled.shape[1]
-    index = length + ahead - m * (ahead // m + 1) - before * m
-    return filled[:, torch.where(index < 0, index + m * (-index // m + 1), index).clamp(min=0)]
+    """Return the values one season ago, or `before` seasons earlier, at each step ahead, (B, H).
+
+    Where the context does not reach back so far, the earliest season that it has stands in.
+    """
+    index = filled.shape[1] + ahead - m * (ahead // m + 1 + before)
+    return filled[:, torch.where(index < 0, index % m, index)]
 
 
-def _seasonal_bases(filled: Tensor, ahead: Tensor, m: int) -> list[Tensor]:
-    length = filled.shape[1]
-    now = filled[:, -m:].mean(1, keepdim=True)
-    then = filled[:, -2 * m : -m] if length >= 2 * m else filled[:, :1]
-    growth = now - then.mean(1, keepdim=True)  # (B, 1) a season's change of level
-    latest = _lag(filled, ahead, m, 0)
-    return [latest, _lag(filled, ahead, m, 1), latest + growth * (ahead // m + 1)]
+def _mean_at(filled: Tensor, stop: int, width: int) -> Tensor:
+    """Return the mean of the season that ends at a step, (B, 1); of the earliest if none does."""
+    stop = max(stop, min(width, filled.shape[1]))
+    return filled[:, max(0, stop - width) : stop].mean(1, keepdim=True)

@@ -23,6 +23,7 @@ from relembra.tasks.forecast._holdout import HoldOut, hold_out
 from relembra.tasks.forecast._network import ForecastNetwork, Sizes
 from relembra.tasks.forecast._objective import ForecastObjective, forecast_loss
 from relembra.tasks.forecast._plan import Plan
+from relembra.tasks.forecast._space import in_logs
 from relembra.training import History, Subscriber, Training, fit
 
 __all__ = ["Fitted", "RunFolder", "fit_network", "make_network"]
@@ -204,8 +205,9 @@ class _Job:
     ) -> History:
         windows = self._windows(until)
         batch = min(training.batch_size, len(windows))
+        logs = self._logs(np.arange(len(self.panel)), until)
         source = RandomWindows(
-            windows, self.plan, standardizer, batch_size=batch, seed=training.seed
+            windows, self.plan, standardizer, logs, batch_size=batch, seed=training.seed
         )
         return fit(
             ForecastObjective(network, self.levels),
@@ -219,10 +221,13 @@ class _Job:
             subscribers=self.subscribers,
         )
 
+    def _logs(self, series: Ints, before: Ints) -> Any:
+        return in_logs(self.panel, series, before, self.plan.space)
+
     def _windows(self, until: Ints) -> Windows:
-        """Return the training windows: they end before `until` and see half a context or more."""
+        """Return the training windows: they end before `until` and see the longest season."""
         last = until - self.plan.horizon
-        least = max(self.plan.context // 2, 2)
+        least = min(self.plan.seasons[-1] + self.plan.season, self.plan.context)
         first = np.clip(np.minimum(least, last), 1, None)
         windows = Windows(self.panel, self.spec, first=first, last=last, end=until)
         if len(windows) == 0:
@@ -251,7 +256,8 @@ class _Job:
             chosen = np.linspace(0, len(windows) - 1, count).round().astype(np.int64)
             for i in range(0, count, _CHUNK):
                 batch = windows.batch(chosen[i : i + _CHUNK])
-                chunks.append(prepare(batch, self.plan, standardizer))
+                series, begin = batch.series.numpy(), batch.origin.numpy()
+                chunks.append(prepare(batch, self.plan, standardizer, self._logs(series, begin)))
         return chunks
 
 

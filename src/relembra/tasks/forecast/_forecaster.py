@@ -20,7 +20,7 @@ from relembra.tasks.forecast._fitting import Fitted, RunFolder, fit_network
 from relembra.tasks.forecast._forecast import Forecast
 from relembra.tasks.forecast._inputs import follow_panel, panel_of
 from relembra.tasks.forecast._model_file import load_forecaster, save_forecaster
-from relembra.tasks.forecast._plan import Plan, Space, make_plan
+from relembra.tasks.forecast._plan import Plan, make_plan
 from relembra.tasks.forecast._predicting import forecast_windows
 from relembra.tasks.forecast._settings import (
     DEFAULT_COLUMNS,
@@ -29,6 +29,7 @@ from relembra.tasks.forecast._settings import (
     DEFAULT_TRUNK,
     Columns,
 )
+from relembra.tasks.forecast._space import Space, floors, in_logs
 from relembra.training import Subscriber, Training
 
 __all__ = ["Forecaster"]
@@ -60,8 +61,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     levels
         Quantile levels, rising, 0.5 among them.
     space
-        ``log`` forecasts logarithms, so that errors are relative; ``auto`` does so when all values
-        are positive; ``linear`` never.
+        ``log`` forecasts logarithms, so that errors are relative; ``auto`` does so for series that
+        are always positive; ``linear`` never. Series that were never negative are forecast at
+        zero or above.
     refit
         Whether to train anew on all data once the number of steps is known.
     trunk, training
@@ -179,8 +181,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self.arrays_ = getattr(self, "arrays_", None)
         self.panel_, self.until_, self.schema_ = panel, until, panel.schema
         self.plan_ = self.plan(panel, until)
-        smallest = float(np.nanmin(panel.target))
-        self.floor_ = 0.0 if smallest >= 0.0 else None
         self.fitted_ = fit_network(
             panel,
             until,
@@ -225,7 +225,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         series = np.flatnonzero(panel.observed_lengths > 0)
         spec = WindowSpec(self.plan_.context, self.plan_.horizon)
         parts = [
-            self.forecast_batch(forecast_batch(panel, spec, series[i : i + _CHUNK]))
+            self._forecast(panel, forecast_batch(panel, spec, series[i : i + _CHUNK]))
             for i in range(0, len(series), _CHUNK)
         ]
         if not parts:
@@ -251,13 +251,22 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         parts = []
         for i in range(0, len(series), _CHUNK):
             own, begin = series[i : i + _CHUNK], origins[i : i + _CHUNK]
-            parts.append(self.forecast_batch(window_batch(panel, spec, own, begin, end=begin)))
+            batch = window_batch(panel, spec, own, begin, end=begin)
+            parts.append(self._forecast(panel, batch))
         return np.concatenate([q for q, _ in parts]), np.concatenate([m for _, m in parts])
 
-    def forecast_batch(self, batch: WindowBatch) -> tuple[Floats, Floats]:
+    def _forecast(self, panel: Panel, batch: WindowBatch) -> tuple[Floats, Floats]:
         """Return quantiles (B, H, Q) and means (B, H) of a batch of windows."""
         self._check_fitted()
-        return forecast_windows(self.fitted_, batch, self.plan_, self.levels, self.floor_)
+        series, origins = batch.series.numpy(), batch.origin.numpy()
+        return forecast_windows(
+            self.fitted_,
+            batch,
+            self.plan_,
+            self.levels,
+            in_logs(panel, series, origins, self.plan_.space),
+            floors(panel, series, origins),
+        )
 
     def predict(self, X: Any = None) -> Floats:  # noqa: N803
         """Return the medians, (S, H), or (H,) for a single unnamed series.

@@ -44,7 +44,6 @@ def save_forecaster(model: Forecaster, path: str | os.PathLike[str], *, force: b
         "plan": model.plan_.to_json(),
         "schema": model.schema_.to_json(),
         "sizes": fitted.network.sizes._asdict(),
-        "floor": model.floor_,
         "steps": fitted.steps,
     }
     save_model(
@@ -70,7 +69,7 @@ def _rebuild(cls: type[T], file: ModelFile) -> T:
     model = cls(**parameters)
     model.plan_ = Plan.from_json(config["plan"])
     model.schema_ = PanelSchema.from_json(config["schema"])
-    model.floor_, model.arrays_ = config["floor"], None
+    model.arrays_ = None
     sizes = Sizes(**{**config["sizes"], "categories": tuple(config["sizes"]["categories"])})
     with torch.random.fork_rng(devices=[]):
         network = ForecastNetwork(model.trunk, model.plan_, sizes, model.levels)

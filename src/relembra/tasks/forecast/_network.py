@@ -92,7 +92,7 @@ class ForecastNetwork(nn.Module):
             nn.init.normal_(linear.weight, std=0.01)
             nn.init.zeros_(linear.bias)
         with torch.no_grad():
-            self.mixture.bias[names.index(first)] = 3.0
+            self.mixture.bias[names.index(first)] = 1.0
             self.head.linear.bias.fill_(-0.5)
             self.head.linear.bias[self.head.middle] = 0.0
 
@@ -109,7 +109,7 @@ class ForecastNetwork(nn.Module):
         summary = torch.relu(self.summary(seen))[:, None].expand(-1, self.plan.horizon, -1)
         features = self.hidden(torch.cat([written, summary, views], 2))  # (B, H, units)
         features = self.dropout(functional.gelu(features))
-        weights = torch.softmax(self.mixture(features), 2)
+        weights = torch.softmax(3.0 * self.mixture(features), 2)
         mixed = (weights.double() * bases).sum(2, keepdim=True)
         offsets: Tensor = self.head(features)
         return mixed + offsets

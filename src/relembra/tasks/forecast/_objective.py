@@ -12,13 +12,13 @@ from relembra.tasks.forecast._network import ForecastNetwork
 __all__ = ["ForecastObjective", "forecast_loss"]
 
 # Weight of the relative error (as in sMAPE) beside the error in seasonal-naive units (as in MASE).
-_RELATIVE = 10.0
+_RELATIVE = 20.0
 
 
 def forecast_loss(quantiles: Tensor, example: Example, levels: Tensor) -> Tensor:
     """Return the mean loss of quantiles (B, H, Q) over the observed steps, one number."""
-    loss = pinball_loss(example.target, quantiles, levels).mean(2)  # (B, H)
-    weight = (1.0 + _RELATIVE * example.relative)[:, None] * example.observed
+    loss = 2.0 * pinball_loss(example.target, quantiles, levels).mean(2)  # (B, H)
+    weight = (1.0 + _RELATIVE * example.scaled.relative())[:, None] * example.observed
     return (loss * weight).sum() / example.observed.sum().clamp(min=1)
 
 

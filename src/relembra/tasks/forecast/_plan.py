@@ -1,18 +1,17 @@
-"""What is fixed before training: sizes and seasons of the windows, and the space of the values."""
+"""What is fixed before training: sizes and seasons of the windows, and the space of values."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from relembra._errors import ConfigError, DataError
 from relembra.data import Panel
+from relembra.tasks.forecast._space import Space
 
 __all__ = ["Plan", "make_plan"]
-
-Space = Literal["auto", "log", "linear"]
 
 _CONTEXT_SEASONS = 14  # seasons of context that a forecast looks back over
 _LEAST_CONTEXT, _MOST_CONTEXT = 24, 512
@@ -31,15 +30,16 @@ class Plan:
         Seasonal periods that fit into the context, the main one first; (1,) when there is none.
     patch
         How many steps of the context the trunk reads at once: a season, or one.
-    log
-        Whether values are forecast by their logarithm, so that errors are relative.
+    space
+        ``log`` forecasts logarithms, so that errors are relative; ``auto`` does so for series that
+        are always positive; ``linear`` never.
     """
 
     context: int
     horizon: int
     seasons: tuple[int, ...]
     patch: int
-    log: bool
+    space: Space
 
     @property
     def season(self) -> int:
@@ -103,7 +103,7 @@ def make_plan(
     fitting = tuple(m for m in cycles if 1 < m < context) or (1,)
     patch = fitting[0] if 1 < fitting[0] <= _MOST_PATCH else 1
     whole = -(-context // patch) * patch
-    return Plan(whole, horizon, fitting, patch, _uses_log(panel, space))
+    return Plan(whole, horizon, fitting, patch, space)
 
 
 def _context(cycles: tuple[int, ...], longest: int, horizon: int) -> int:
@@ -112,16 +112,3 @@ def _context(cycles: tuple[int, ...], longest: int, horizon: int) -> int:
     wanted = min(max(_CONTEXT_SEASONS * main, _LEAST_CONTEXT), _MOST_CONTEXT)
     left = longest - horizon
     return min(wanted, max(left // 2, min(left, 2 * main + 1), 2))
-
-
-def _uses_log(panel: Panel, space: Space) -> bool:
-    if space not in ("auto", "log", "linear"):
-        raise ConfigError(f"unknown space {space!r}; known: auto, log, linear")
-    values = panel.target[~np.isnan(panel.target)]
-    positive = bool(values.size) and bool(values.min() > 0)
-    if space == "log" and not positive:
-        raise DataError(
-            f"space 'log' needs positive values; the smallest of {panel.target_name!r} is "
-            f"{values.min() if values.size else 'missing'}. Use 'linear'"
-        )
-    return space != "linear" and positive

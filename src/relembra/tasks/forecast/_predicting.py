@@ -17,6 +17,7 @@ from relembra.tasks.forecast._plan import Plan
 
 __all__ = ["forecast_windows"]
 
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -25,7 +26,8 @@ def forecast_windows(
     batch: WindowBatch,
     plan: Plan,
     levels: tuple[float, ...],
-    floor: float | None,
+    logs: Bools,
+    floor: Floats,
 ) -> tuple[Floats, Floats]:
     """Return the quantiles (B, H, Q) and the mean (B, H) of a batch of windows.
 
@@ -37,16 +39,15 @@ def forecast_windows(
         Windows; their horizons are not looked at but for known covariates.
     plan, levels
         As in training.
-    floor
-        Lowest value that the target can take, or None.
+    logs, floor
+        (B,) whether a row is forecast by its logarithms, and the lowest value that it can take.
     """
     fitted.network.eval()
     with torch.no_grad():
-        example = prepare(batch, plan, fitted.standardizer)
+        example = prepare(batch, plan, fitted.standardizer, logs)
         scaled = fitted.network(example.scaled, example.covariates)
         quantiles = calibrate(scaled, fitted.factors, levels)
         values = example.scaled.to_units(quantiles)  # (B, H, Q) float64
-    values = values.exp() if plan.log else values
-    values = values if floor is None else values.clamp(min=floor)
+    values = torch.maximum(values, torch.from_numpy(floor)[:, None, None])
     mean: Tensor = quantile_mean(values, torch.tensor(levels, dtype=torch.float64))
     return values.numpy(), mean.numpy()

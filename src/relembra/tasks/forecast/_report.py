@@ -178,14 +178,18 @@ def _add_training(report: Report, tested: Backtest) -> None:
 def _model_lines(model: Forecaster) -> list[str]:
     plan, trunk = model.plan_, model.trunk
     weights = sum(p.numel() for p in model.fitted_.network.parameters())
-    space = "logarithms of the values" if plan.log else "values"
-    floor = " Forecasts are held at zero or above, as all the data is." if model.floor_ == 0 else ""
+    spaces = {
+        "auto": "logarithms of series that are always positive and on the values of the others",
+        "log": "logarithms",
+        "linear": "the values as they are",
+    }
     return [
         f"{trunk.cell}, {trunk.units} units, {trunk.layers} layer{'s' * (trunk.layers > 1)}, "
         f"{weights:,} weights, trained for {model.fitted_.steps:,} steps on all data.",
         f"It looks back {plan.context} steps, reads them {plan.patch} at a time, and forecasts "
-        f"{plan.horizon}. It works on {space}, scaled by each window's own level and seasonal "
-        f"difference; seasons: {', '.join(map(str, plan.seasons))}.{floor}",
+        f"{plan.horizon}. It works on {spaces[plan.space]}, scaled by each window's own level "
+        f"and seasonal difference; seasons: {', '.join(map(str, plan.seasons))}. Series that were "
+        "never negative are forecast at zero or above.",
         "It mixes these simple forecasts and adds what it learned: "
         + ", ".join(base_names(plan)) + ".",
     ]  # fmt: skip

@@ -17,15 +17,16 @@ __all__ = [
 DEFAULT_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 """Quantile levels: the median, and the intervals of 50, 80 and 95 %."""
 
-DEFAULT_TRUNK = Trunk(cell="lstm", units=64, dropout=0.1)
+DEFAULT_TRUNK = Trunk(cell="lstm", units=64, dropout=0.3)
 
 DEFAULT_TRAINING = Training(
     steps=600,
     batch_size=128,
-    learning_rate=4e-3,
+    learning_rate=5e-3,
     optimizer="adamw",
     weight_decay=1e-4,
-    schedule="onecycle",
+    schedule="cosine",
+    warmup=60,
     clip_norm=1.0,
     average=0.99,
     evaluate_every=50,

@@ -1,0 +1,1 @@
+"""Measurements against peers and published results; each prints a table."""

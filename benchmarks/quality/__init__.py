@@ -1,0 +1,1 @@
+"""The recipes behind every score that the documentation quotes."""
