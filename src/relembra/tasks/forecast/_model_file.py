@@ -36,7 +36,7 @@ def save_forecaster(model: Forecaster, path: str | os.PathLike[str], *, force: b
     tensors = {_NETWORK + name: t for name, t in fitted.network.state_dict().items()}
     tensors |= {_SCALER + name: t for name, t in fitted.standardizer.tensors().items()}
     parameters: dict[str, Any] = model.get_params(deep=False)
-    config = {
+    config: dict[str, Any] = {
         "parameters": {
             name: dataclasses.asdict(value) if name in _SETTINGS else value
             for name, value in parameters.items()
