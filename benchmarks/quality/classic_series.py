@@ -1,4 +1,4 @@
-"""The classic small series, and daily exchange rates: rolling-origin MASE beside the naive forecasts.
+"""The classic small series and daily exchange rates: rolling-origin MASE beside the naive ones.
 
     python -m benchmarks.quality.classic_series --data ../shared/data/forecasting
 

@@ -40,9 +40,10 @@ def demo(
     from relembra.tasks.forecast import DEFAULT_TRAINING
 
     terminal = Terminal(quiet=quiet, as_json=as_json)
+    rows = list(_series())
     folder = given_folder(out) if out else fresh_folder("demo", "monthly")
     data = folder / "monthly.csv"
-    _write_series(data, force)
+    _write_series(rows, data, force)
     terminal.say(
         "Real monthly series that come with sktime: airline passengers 1949-1960 (Box & Jenkins "
         "1976), people killed or seriously injured on British roads 1969-1984 (Harvey & Durbin "
@@ -71,10 +72,10 @@ def demo(
     )
 
 
-def _write_series(path: Path, force: bool) -> None:
+def _write_series(rows: list[tuple[str, str, str]], path: Path, force: bool) -> None:
     def write(file: BinaryIO) -> None:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        csv.writer(text).writerows([("series", "month", "value"), *_series()])
+        csv.writer(text).writerows([("series", "month", "value"), *rows])
         text.detach()
 
     atomic_write(path, write, force=force)

@@ -12,7 +12,11 @@ from typing import Any
 from relembra._errors import ConfigError
 from relembra.training import ProgressBar, Subscriber
 
-__all__ = ["Terminal", "fresh_folder", "given_folder", "set_threads"]
+__all__ = ["Interrupted", "Terminal", "data_name", "fresh_folder", "given_folder", "set_threads"]
+
+
+class Interrupted(Exception):  # noqa: N818  not an error
+    """Ctrl-C; the message says how to go on."""
 
 
 class Terminal:
@@ -68,6 +72,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value
+
+
+def data_name(path: Path) -> str:
+    """Return the name of a data file without its endings."""
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0]
 
 
 def fresh_folder(job: str, data: str) -> Path:

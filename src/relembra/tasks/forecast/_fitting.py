@@ -23,6 +23,7 @@ from relembra.tasks.forecast._holdout import HoldOut, hold_out
 from relembra.tasks.forecast._network import ForecastNetwork, Sizes
 from relembra.tasks.forecast._objective import ForecastObjective, forecast_loss
 from relembra.tasks.forecast._plan import Plan
+from relembra.tasks.forecast._prior import prior_share
 from relembra.tasks.forecast._space import in_logs
 from relembra.training import History, Subscriber, Training, fit
 
@@ -214,9 +215,14 @@ class _Job:
         validate: Any,
     ) -> History:
         windows = self._windows(until)
-        batch = min(training.batch_size, len(windows))
         source = RandomWindows(
-            windows, self.plan, standardizer, self.logs, batch_size=batch, seed=training.seed
+            windows,
+            self.plan,
+            standardizer,
+            self.logs,
+            batch_size=training.batch_size,
+            seed=training.seed,
+            made_up=prior_share(int(until.sum()), self.plan),
         )
         return fit(
             ForecastObjective(network, self.levels),

@@ -183,7 +183,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
         With `known`, an earlier fit, its number of steps and calibration are taken over.
         """
-        check_levels(self.levels)
+        self._check_parameters()
         self.arrays_ = getattr(self, "arrays_", None)
         self.panel_, self.until_, self.schema_ = panel, until, panel.schema
         self.plan_ = self.plan(panel, until)
@@ -337,6 +337,13 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             The file is missing, damaged, of another version or no forecast model.
         """
         return load_forecaster(cls, path)
+
+    def _check_parameters(self) -> None:
+        check_levels(self.levels)
+        for name, kind in (("columns", Columns), ("trunk", Trunk), ("training", Training)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ConfigError(f"{name} must be a {kind.__name__}(...), got {value!r}")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "fitted_"):

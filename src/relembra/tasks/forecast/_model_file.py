@@ -6,6 +6,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,7 +39,7 @@ def save_forecaster(model: Forecaster, path: str | os.PathLike[str], *, force: b
     parameters: dict[str, Any] = model.get_params(deep=False)
     config: dict[str, Any] = {
         "parameters": {
-            name: dataclasses.asdict(value) if name in _SETTINGS else value
+            name: _plain(dataclasses.asdict(value) if name in _SETTINGS else value)
             for name, value in parameters.items()
         },
         "plan": model.plan_.to_json(),
@@ -92,6 +93,15 @@ def _check_sizes(tensor: Tensor, size: int, name: str) -> None:
         raise ValueError(
             f"{name} is {tensor.dtype} {tuple(tensor.shape)}, expected torch.float64 ({size},)"
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can hold: a search may set numpy's numbers."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _setting(name: str, value: Any) -> Any:
