@@ -11,7 +11,7 @@ from relembra.training import Training
 
 
 def tiny(horizon=4, *, cell="lstm", units=4, **options):
-    """Return a forecaster of a few weights and a few steps; `training` overrides single settings."""
+    """Return a forecaster of few weights and few steps; `training` changes single settings."""
     settings = {"steps": 6, "batch_size": 8, "evaluate_every": 3, "patience": None, "warmup": 0}
     settings |= options.pop("training", {})
     options.setdefault("seasons", (8,))

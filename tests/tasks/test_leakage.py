@@ -63,7 +63,9 @@ def test_features_of_a_training_window_come_from_its_context_alone(panel):
 
     def example(own):
         batch = window_batch(own, spec, series, origins)
-        return prepare(batch, model.plan_, model.fitted_.standardizer, np.array([True, False, True]))
+        return prepare(
+            batch, model.plan_, model.fitted_.standardizer, np.array([True, False, True])
+        )
 
     first, second = example(panel), example(changed(panel, origins, covariates=False))
     for field in dataclasses.fields(first.scaled):

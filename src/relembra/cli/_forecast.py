@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from relembra._config import replace
-from relembra._errors import ConfigError
+from relembra._errors import ConfigError, RelembraError
 from relembra.cli._options import Force, Json, Out, Quiet, Seed, Threads
 from relembra.cli._output import (
     Interrupted,
@@ -17,6 +17,7 @@ from relembra.cli._output import (
     data_name,
     fresh_folder,
     given_folder,
+    remove_if_empty,
     set_threads,
 )
 
@@ -199,6 +200,7 @@ def run(
     check_job(model, panel, windows=windows)  # its errors come before a folder is made
     for line in reading.lines():
         terminal.say(line)
+    ours = out is None or not out.exists()
     files = OutputFiles(given_folder(out) if out else fresh_folder("forecast", name))
     try:
         job = run_forecast(
@@ -214,6 +216,10 @@ def run(
             watch=terminal.watcher(),
             say=terminal.say,
         )
+    except RelembraError:
+        if ours:
+            remove_if_empty(files.folder)
+        raise
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; to go on, add: --resume --out {files.folder}") from None
     show(terminal, job, reading, time.perf_counter() - began)

@@ -197,13 +197,14 @@ class _Job:
         self, network: ForecastNetwork, standardizer: Standardizer, held: HoldOut
     ) -> Tensor:
         """Return the width factors found on the held-out windows."""
-        targets, quantiles = [], []
+        targets, quantiles, windows = [], [], 0
         with torch.no_grad():
             for e in self._examples(held, standardizer):
                 forecast = network(e.scaled, e.covariates)
                 targets.append(e.target[e.observed])
                 quantiles.append(forecast[e.observed])
-        return fit_calibration(torch.cat(targets), torch.cat(quantiles), self.levels)
+                windows += len(e.target)
+        return fit_calibration(torch.cat(targets), torch.cat(quantiles), self.levels, windows)
 
     def _run(
         self,

@@ -86,7 +86,7 @@ def prior_windows(like: WindowBatch, plan: Plan, count: int, draw: Generator) ->
 
 def join_batches(a: WindowBatch, b: WindowBatch) -> WindowBatch:
     """Return the windows of both batches, those of `a` first."""
-    joined = {
+    joined: dict[str, Any] = {
         field.name: torch.cat([getattr(a, field.name), getattr(b, field.name)])
         for field in dataclasses.fields(a)
         if isinstance(getattr(a, field.name), torch.Tensor)
@@ -102,7 +102,8 @@ def _loguniform(draw: Generator, low: float, high: float, count: int) -> Floats:
 
 def _sometimes(draw: Generator, chance: float, count: int) -> Floats:
     """Return 1 with that chance and else 0, (B, 1)."""
-    return (draw.random((count, 1)) < chance).astype(np.float64)
+    chosen: Floats = (draw.random((count, 1)) < chance).astype(np.float64)
+    return chosen
 
 
 def _level(count: int, steps: int, draw: Generator) -> Floats:
@@ -113,7 +114,8 @@ def _level(count: int, steps: int, draw: Generator) -> Floats:
     walk = np.cumsum(draw.normal(0.0, 1.0, (count, steps)), 1) / np.sqrt(steps)
     walk *= _loguniform(draw, 0.05, 3.0, count) * _sometimes(draw, 0.7, count)
     jump = (time > draw.uniform(-1.0, 1.0, (count, 1))) * draw.normal(0.0, 1.0, (count, 1))
-    return slope * time + bend * time**2 + walk + jump * _sometimes(draw, 0.1, count)
+    level: Floats = slope * time + bend * time**2 + walk + jump * _sometimes(draw, 0.1, count)
+    return level
 
 
 def _seasons(count: int, steps: int, plan: Plan, draw: Generator) -> Floats:
@@ -142,7 +144,7 @@ def _noise(count: int, steps: int, draw: Generator) -> Floats:
     heavy = draw.standard_t(3.0, (count, steps)) / np.sqrt(3.0)
     shocks = np.where(draw.random((count, 1)) < 0.25, heavy, shocks)
     memory = draw.uniform(-0.2, 0.9, count) * (draw.random(count) < 0.5)
-    noise = shocks.copy()
+    noise: Floats = shocks.copy()
     for t in range(1, steps):
         noise[:, t] = memory * noise[:, t - 1] + shocks[:, t]
     scaled: Floats = noise * np.sqrt(1.0 - memory**2)[:, None]
@@ -155,4 +157,5 @@ def _in_units(values: Floats, count: int, draw: Generator) -> Floats:
     unit = centred / (centred.std(1, keepdims=True) + 1e-9)
     positive = np.exp(unit * _loguniform(draw, 0.02, 0.6, count))
     offset = draw.normal(0.0, 5.0, (count, 1))
-    return np.where(draw.random((count, 1)) < 0.7, positive, unit + offset)
+    sized: Floats = np.where(draw.random((count, 1)) < 0.7, positive, unit + offset)
+    return sized
