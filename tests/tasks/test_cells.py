@@ -52,7 +52,8 @@ def test_every_cell_fits_and_learns_something(cell):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize(
-    "trunk", [{"layers": 2, "dropout": 0.2}, {"bidirectional": True}, {"zoneout": 0.1}]
+    "trunk",
+    [{"layers": 2, "dropout": 0.2}, {"bidirectional": True}, {"zoneout": 0.1, "path": "reference"}],
 )
 def test_trunks_with_options(cell, trunk):
     forecast = tiny(cell=cell, trunk=trunk).fit(wave()).forecast()

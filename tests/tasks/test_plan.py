@@ -51,7 +51,7 @@ def test_any_frequency_and_length(frequency, length, horizon, context):
         ("h", 2000, Plan(336, 48, (24, 168), 24, "auto")),
         ("D", 3650, Plan(98, 14, (7,), 7, "auto")),
         ("int", 100, Plan(24, 12, (1,), 1, "auto")),
-        ("Y", 30, Plan(24, 5, (1,), 1, "auto")),
+        ("Y", 30, Plan(12, 5, (1,), 1, "auto")),
     ],
 )
 def test_usual_series(frequency, length, expected):

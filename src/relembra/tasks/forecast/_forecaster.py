@@ -85,7 +85,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     --------
     >>> import numpy as np
     >>> t = np.arange(96)
-    >>> model = Forecaster(horizon=4, seasons=(8,), training=Training(steps=20, patience=None))
+    >>> model = Forecaster(horizon=4, seasons=(8,)).set_params(training__steps=20)
     >>> forecast = model.fit(10 + np.sin(t * np.pi / 4)).forecast()
     >>> forecast.quantiles.shape
     (1, 4, 7)

@@ -146,6 +146,7 @@ def run_forecast(
     if windows is None and not can_backtest(forecaster, panel):
         say("no backtest: the series are too short to hold a part of them out")
     elif windows != 0:
+        say("backtest: training on what precedes the held-out windows")
         tested = backtest(
             forecaster, panel, count=windows, compare=compare, folder=folder, watch=watch
         )
