@@ -23,17 +23,17 @@ def share_right(cell):
     The mark lies inside the context; the last step, the means and the differences that every
     cell is given do not betray its sign.
     """
-    series, high = marked(60, seed=0)
+    series, high = marked(200, seed=0)
     model = tiny(
         1,
         cell=cell,
-        units=12,
+        units=16,
         context=8,
         seasons=(1,),
         space="linear",
         refit=False,
         training={
-            "steps": 250, "batch_size": 32, "learning_rate": 2e-2, "evaluate_every": 125,
+            "steps": 150, "batch_size": 32, "learning_rate": 1e-2, "evaluate_every": 150,
         },
     ).fit(series)  # fmt: skip
     series, high = marked(40, seed=1)

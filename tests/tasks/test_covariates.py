@@ -73,7 +73,7 @@ def walks(signs, steps=41, seed=0):
 
 @pytest.mark.parametrize("column", ["kind", "number"])
 def test_static_columns(column):
-    signs = [("on", 1.0), ("back", -1.0)] * 4
+    signs = [("on", 1.0), ("back", -1.0)] * 16
     model = tiny(
         1,
         units=16,
@@ -81,7 +81,7 @@ def test_static_columns(column):
         seasons=(1,),
         space="linear",
         columns=Columns(time="t", target="y", series="id", static=(column,)),
-        training=LONGER,
+        training=LONGER | {"learning_rate": 2e-2},
     ).fit(walks(signs))
     new = walks(signs[:2], seed=1)
     last = new["y"].to_numpy()[[40, 81]]  # after a step up

@@ -9,7 +9,7 @@ from tests.tasks.small import panel_of, tiny, wave
 
 from relembra.data import Standardizer, WindowSpec, forecast_batch
 from relembra.nn import Trunk
-from relembra.tasks.forecast._calibration import calibrate, fit_calibration
+from relembra.tasks.forecast._calibration import _PRIOR, calibrate, fit_calibration
 from relembra.tasks.forecast._fitting import Fitted, make_network
 from relembra.tasks.forecast._plan import make_plan
 from relembra.tasks.forecast._predicting import forecast_windows
@@ -68,7 +68,7 @@ def test_calibration_brings_the_coverage_near_the_level(width):
     target = torch.from_numpy(chance.standard_normal(4000))
     exact = torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(LEVELS).double())
     forecast = (width * exact).expand(4000, 7)
-    factors = fit_calibration(target[:2000], forecast[:2000], LEVELS)
+    factors = fit_calibration(target[:2000], forecast[:2000], LEVELS, windows=2000)
     calibrated = calibrate(forecast, factors, LEVELS)
 
     def covered(quantiles):
@@ -80,12 +80,17 @@ def test_calibration_brings_the_coverage_near_the_level(width):
     assert abs(covered(calibrated) - 0.8) < 0.03
 
 
-def test_calibration_does_little_with_few_observations_and_nothing_with_none():
-    forecast = torch.tensor([[-1.0, 0.0, 1.0]], dtype=torch.float64)
-    far = fit_calibration(torch.tensor([100.0]).double(), forecast, (0.1, 0.5, 0.9))
-    assert far.tolist() == pytest.approx([(50 + 0.25) / 51, 1.0, (50 + 4) / 51])
-    none = fit_calibration(torch.empty(0).double(), torch.empty(0, 3).double(), (0.1, 0.5, 0.9))
-    assert none.tolist() == [1.0, 1.0, 1.0]
+def test_calibration_does_little_with_few_windows_and_nothing_with_none():
+    levels = (0.1, 0.5, 0.9)
+    forecast = torch.tensor([[-1.0, 0.0, 1.0]], dtype=torch.float64).expand(90, 3)
+    far = torch.full((90,), 100.0, dtype=torch.float64)
+    for windows in (1, 3, 1000):
+        lower, median, upper = fit_calibration(far, forecast, levels, windows=windows).tolist()
+        weight = windows / (windows + _PRIOR)
+        assert (lower, upper) == pytest.approx((1 - 0.75 * weight, 1 + 3.0 * weight))
+        assert median == 1.0
+    none = torch.empty(0, dtype=torch.float64)
+    assert fit_calibration(none, forecast[:0], levels, windows=0).tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("levels", [(0.5,), (0.01, 0.5), (0.3, 0.5, 0.6, 0.999)])

@@ -14,6 +14,7 @@ from relembra.cli._options import Force, Json, Out, Quiet, Seed, Threads
 from relembra.cli._output import (
     Interrupted,
     Terminal,
+    blaming,
     data_name,
     fresh_folder,
     given_folder,
@@ -197,25 +198,27 @@ def run(
         frequency=model.frequency,
         time_format=c.time_format,
     )
-    check_job(model, panel, windows=windows)  # its errors come before a folder is made
+    with blaming(data):  # before a folder is made
+        check_job(model, panel, windows=windows)
     for line in reading.lines():
         terminal.say(line)
     ours = out is None or not out.exists()
     files = OutputFiles(given_folder(out) if out else fresh_folder("forecast", name))
     try:
-        job = run_forecast(
-            model,
-            panel,
-            reading,
-            files,
-            title=name,
-            windows=windows,
-            compare=compare,
-            resume=resume,
-            force=force,
-            watch=terminal.watcher(),
-            say=terminal.say,
-        )
+        with blaming(data):
+            job = run_forecast(
+                model,
+                panel,
+                reading,
+                files,
+                title=name,
+                windows=windows,
+                compare=compare,
+                resume=resume,
+                force=force,
+                watch=terminal.watcher(),
+                say=terminal.say,
+            )
     except RelembraError:
         if ours:
             remove_if_empty(files.folder)

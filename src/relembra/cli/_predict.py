@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from relembra.cli._options import Force, Json, Out, Quiet, Threads
-from relembra.cli._output import Terminal, data_name, fresh_folder, given_folder, set_threads
+from relembra.cli._output import (
+    Terminal,
+    blaming,
+    data_name,
+    fresh_folder,
+    given_folder,
+    set_threads,
+)
 
 __all__ = ["predict"]
 
@@ -36,7 +43,8 @@ def predict(
     panel, reading = read_panel(data, schema=forecaster.schema_)
     for line in reading.lines():
         terminal.say(line)
-    forecast = forecaster.forecast(panel)
+    with blaming(data):
+        forecast = forecaster.forecast(panel)
     folder = given_folder(out) if out else fresh_folder("predict", data_name(data))
     path = folder / "forecast.csv"
     if path.exists() and not force:

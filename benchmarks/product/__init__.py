@@ -1,0 +1,1 @@
+"""What the product itself costs: import time, sizes, memory, and whether a resume is exact."""
