@@ -31,7 +31,9 @@ _SHOWN = ("model", "mase", "smape", "wql", "coverage_80", "n_windows")  # in the
 
 
 def forecast(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet file, one row per time.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="CSV, TSV or Parquet file, one row per time.")
+    ],
     time_column: Annotated[
         str | None,
         typer.Option("--time", help="Column of the times.", rich_help_panel=_COLUMNS),

@@ -21,8 +21,10 @@ __all__ = ["predict"]
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A model.safetensors file.")],
-    data: Annotated[Path, typer.Argument(help="The series up to now, in the form of training.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model.safetensors file.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="The series up to now, in the form of training.")
+    ],
     out: Out = None,
     force: Force = False,
     threads: Threads = None,
