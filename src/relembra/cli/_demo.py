@@ -28,7 +28,7 @@ def demo(
     out: Out = None,
     force: Force = False,
     seed: Seed = 0,
-    threads: Threads = None,
+    threads: Threads = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -110,7 +110,7 @@ def forecast(
     out: Out = None,
     force: Force = False,
     seed: Seed = 0,
-    threads: Threads = None,
+    threads: Threads = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -179,7 +179,7 @@ def run(
     compare: bool,
     resume: bool,
     force: bool,
-    threads: int | None,
+    threads: int,
     terminal: Terminal,
 ) -> None:
     """Run the job for a `Forecaster` with its parameters, and print what came of it."""

@@ -20,5 +20,8 @@ Json = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Seed = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
 Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads [default: all cores].")
+    int,
+    typer.Option(
+        "--threads", min=1, help="Threads; more than one seldom helps networks of this size."
+    ),
 ]

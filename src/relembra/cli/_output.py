@@ -129,9 +129,8 @@ def remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def set_threads(threads: int | None) -> None:
+def set_threads(threads: int) -> None:
     """Tell torch how many threads to use."""
-    if threads is not None:
-        import torch
+    import torch
 
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)

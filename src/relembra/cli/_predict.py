@@ -27,7 +27,7 @@ def predict(
     ],
     out: Out = None,
     force: Force = False,
-    threads: Threads = None,
+    threads: Threads = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
