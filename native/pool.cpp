@@ -5,11 +5,9 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 namespace relembra {
 namespace {
@@ -22,56 +20,64 @@ void pause() {
 #endif
 }
 
-// Some 20 to 50 microseconds: long enough for the next call of a loop over layers, too short to
-// take the core from torch's own threads.
-constexpr int spins = 1000;
+// Some 50 to 150 microseconds: long enough for the next call of a training step, too short to take
+// the core from torch's own threads.
+constexpr int spins = 4000;
 
 }  // namespace
 
 struct Pool {
-  struct alignas(64) Worker {
-    std::atomic<std::uint32_t> ticket{0};  // counts up once for each job
-  };
+  std::mutex busy;       // held by the lease
+  int workers = 0;       // guarded by `busy`
 
-  std::mutex busy;
-  std::vector<std::unique_ptr<Worker>> workers;
-  // The job; written before the tickets are, read only by those who got one.
+  // The job. Written while no worker is inside and it is not open.
   void (*f)(const void*, int) = nullptr;
   const void* context = nullptr;
-  int shares = 0, stride = 1;
-  alignas(64) std::atomic<std::int32_t> pending{0};
+  int shares = 0, helpers = 0;
+
+  alignas(64) std::atomic<std::uint32_t> calls{0};  // counts up whenever workers shall look up
+  alignas(64) std::atomic<int> next{0};             // the share that nobody has taken yet
+  alignas(64) std::atomic<bool> open{false};
+  std::atomic<int> inside{0};                       // workers that may be looking at the job
+  alignas(64) std::atomic<int> spinning{0};
+
+  void take_shares() {
+    for (int share; (share = next.fetch_add(1, std::memory_order_acq_rel)) < shares;)
+      f(context, share);
+  }
 
   void work(int index) {
-    Worker& own = *workers_of_this[index];
     std::uint32_t seen = 0;
     for (;;) {
-      for (int i = 0; i < spins && own.ticket.load(std::memory_order_acquire) == seen; ++i) pause();
-      while (own.ticket.load(std::memory_order_acquire) == seen) own.ticket.wait(seen);
-      ++seen;
-      for (int share = index + 1; share < shares; share += stride) f(context, share);
-      if (pending.fetch_sub(1, std::memory_order_acq_rel) == 1) pending.notify_one();
+      spinning.fetch_add(1, std::memory_order_relaxed);
+      for (int i = 0; i < spins && calls.load(std::memory_order_acquire) == seen; ++i) pause();
+      spinning.fetch_sub(1, std::memory_order_relaxed);
+      while (calls.load(std::memory_order_acquire) == seen) calls.wait(seen);
+      seen = calls.load(std::memory_order_acquire);
+      // Either we see that the job is closed, or its owner sees that we are inside.
+      inside.fetch_add(1, std::memory_order_seq_cst);
+      if (open.load(std::memory_order_seq_cst) && index < helpers) take_shares();
+      if (inside.fetch_sub(1, std::memory_order_seq_cst) == 1) inside.notify_one();
     }
   }
 
-  // Called with `busy` held. As many as the system gives; returns how many threads there are.
+  void call_workers() {
+    calls.fetch_add(1, std::memory_order_release);
+    calls.notify_all();
+  }
+
+  // As many as the system gives; returns how many threads there are.
   int grow(int threads) {
-    while (static_cast<int>(workers.size()) < threads - 1 && workers.size() < most) {
-      workers.push_back(std::make_unique<Worker>());
-      const int index = static_cast<int>(workers.size()) - 1;
-      workers_of_this[index] = workers.back().get();
+    while (workers < threads - 1 && workers < 255) {
       try {
-        std::thread([this, index] { work(index); }).detach();
+        std::thread([this, index = workers] { work(index); }).detach();
+        ++workers;
       } catch (const std::system_error&) {  // no more threads to be had: go on with those there are
-        workers.pop_back();
         break;
       }
     }
-    return static_cast<int>(workers.size()) + 1;
+    return workers + 1;
   }
-
-  static constexpr std::size_t most = 255;
-  // A second list that never moves while threads read it.
-  Worker* workers_of_this[most] = {};
 };
 
 namespace {
@@ -83,10 +89,10 @@ std::atomic<Pool*> current{nullptr};
 void after_fork_in_child() { current.store(nullptr, std::memory_order_release); }
 
 Pool* pool() {
-  Pool* p = current.load(std::memory_order_acquire);
-  if (p) return p;
   static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
   (void)registered;
+  Pool* p = current.load(std::memory_order_acquire);
+  if (p) return p;
   Pool* fresh = new Pool;
   if (current.compare_exchange_strong(p, fresh, std::memory_order_acq_rel)) return fresh;
   delete fresh;
@@ -102,10 +108,17 @@ Lease::Lease(int threads) {
   pool_ = p;
   const int had = p->grow(threads);
   threads_ = threads < had ? threads : had;
+  p->call_workers();  // those asleep wake while the caller prepares the job
 }
 
 Lease::~Lease() {
   if (pool_) pool_->busy.unlock();
+}
+
+int Lease::ready() const {
+  if (!pool_) return 1;
+  const int all = pool_->spinning.load(std::memory_order_relaxed) + 1;
+  return all < threads_ ? all : threads_;
 }
 
 void Lease::run(int shares, void (*f)(const void*, int), const void* context) {
@@ -118,16 +131,14 @@ void Lease::run(int shares, void (*f)(const void*, int), const void* context) {
   p.f = f;
   p.context = context;
   p.shares = shares;
-  p.stride = helpers + 1;
-  p.pending.store(helpers, std::memory_order_release);
-  for (int i = 0; i < helpers; ++i) {
-    p.workers_of_this[i]->ticket.fetch_add(1, std::memory_order_release);
-    p.workers_of_this[i]->ticket.notify_one();
-  }
-  for (int share = 0; share < shares; share += helpers + 1) f(context, share);
-  for (int i = 0; i < 20 * spins && p.pending.load(std::memory_order_acquire) != 0; ++i) pause();
-  for (std::int32_t left; (left = p.pending.load(std::memory_order_acquire)) != 0;)
-    p.pending.wait(left);
+  p.helpers = helpers;
+  p.next.store(0, std::memory_order_relaxed);
+  p.open.store(true, std::memory_order_seq_cst);
+  p.call_workers();
+  p.take_shares();
+  p.open.store(false, std::memory_order_seq_cst);
+  for (int i = 0; i < 10 * spins && p.inside.load(std::memory_order_seq_cst) != 0; ++i) pause();
+  for (int left; (left = p.inside.load(std::memory_order_seq_cst)) != 0;) p.inside.wait(left);
 }
 
 }  // namespace relembra

@@ -14,8 +14,12 @@ class Lease {
 
   int threads() const { return threads_; }
 
-  // Calls f(share) for share = 0 ... shares - 1. Up to threads() shares run at the same time, so
-  // that they may wait for each other; share i is done by thread i % threads().
+  // Threads that would begin at once: the caller and the workers that are not asleep. Only so many
+  // shares may wait for each other, else all would wait for the sleepers.
+  int ready() const;
+
+  // Calls f(share) for share = 0 ... shares - 1. Threads take the next share when they are free, so
+  // a worker that comes late holds nobody up.
   template <class F> void run(int shares, const F& f) {
     run(shares, [](const void* g, int share) { (*static_cast<const F*>(g))(share); }, &f);
   }

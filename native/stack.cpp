@@ -91,7 +91,7 @@ Sequence<const T> input_of(const StackTape<T>& tape, const StackInput<T>& input,
 
 template <class T>
 Layer<T> layer_of(const StackTape<T>& tape, const StackInput<T>& input, int layer, int direction,
-                  Extent chunk_bytes, Extent chunk_least, int threads) {
+                  Extent chunk_bytes, Extent chunk_least, const Lease& lease) {
   const Plan& plan = tape.plans[direction];
   const Shape& shape = tape.layers[layer];
   const int index = layer * tape.shape.directions + direction;
@@ -100,7 +100,7 @@ Layer<T> layer_of(const StackTape<T>& tape, const StackInput<T>& input, int laye
   l.shape = &shape;
   l.walks = plan.walks().data();
   l.teams = static_cast<int>(plan.walks().size());
-  l.members = members_for(shape, input.batch, l.teams, threads);
+  l.members = members_for(shape, input.batch, l.teams, lease.ready());
   l.x = input_of(tape, input, layer);
   l.hidden0 = offset_or_null(input.hidden, state);
   l.cell0 = offset_or_null(input.cell, state);
@@ -143,7 +143,9 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
     tape->plans.emplace_back(input.batch, direction == 1, teams);
   tape->walks.resize(shape.layers * shape.directions);
 
-  Lease lease(input.threads);
+  Lease lease(teams > 1 || members_for(tape->layers[0], input.batch, teams, input.threads) > 1
+                  ? input.threads
+                  : 1);
   const Extent rows = input.batch.rows, steps = input.batch.steps;
   for (int layer = 0; layer < shape.layers; ++layer) {
     const Shape& s = tape->layers[layer];
@@ -162,8 +164,7 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
           tape->walks[index].cells = block_of<T>(plan.positions() * s.padded);
       }
       Forward<T> call{};
-      call.layer = layer_of(*tape, input, layer, direction, forward_chunk_bytes, 16,
-                            lease.threads());
+      call.layer = layer_of(*tape, input, layer, direction, forward_chunk_bytes, 16, lease);
       call.layer.barriers = plan.barriers().data();
       call.layer.scratch_stride = kernels.forward_scratch(&call.layer);
       const Block memory = block_of<T>(call.layer.teams * call.layer.scratch_stride + s.packed_ih +
@@ -209,7 +210,10 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
   const Kernels<T>& kernels = kernels_of<T>();
   const StackShape& shape = tape.shape;
   const Extent rows = input.batch.rows, steps = input.batch.steps;
-  Lease lease(input.threads);
+  const int teams = static_cast<int>(tape.plans[0].walks().size());
+  Lease lease(teams > 1 || members_for(tape.layers[0], input.batch, teams, input.threads) > 1
+                  ? input.threads
+                  : 1);
   Block d_below;  // gradient of the input of the layer at hand, which is the output of the one below
   for (int layer = shape.layers - 1; layer >= 0; --layer) {
     const Shape& s = tape.layers[layer];
@@ -231,7 +235,7 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
       const Plan& plan = tape.plans[direction];
       Backward<T> call{};
       call.layer =
-          layer_of(tape, input, layer, direction, backward_chunk_bytes, 96, lease.threads());
+          layer_of(tape, input, layer, direction, backward_chunk_bytes, 96, lease);
       std::vector<Barrier> barriers(call.layer.teams);
       call.layer.barriers = barriers.data();
       call.layer.scratch_stride = kernels.backward_scratch(&call.layer);
