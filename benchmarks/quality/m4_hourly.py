@@ -21,7 +21,7 @@ from rich.table import Table
 
 from relembra._config import replace
 from relembra.data import Frequency, Panel
-from relembra.evaluation import ForecastScores, seasonal_naive_quantiles
+from relembra.evaluation import ForecastScores, seasonal_naive, seasonal_naive_quantiles
 from relembra.nn import Trunk
 from relembra.tasks import Forecaster
 from relembra.tasks.forecast import DEFAULT_LEVELS, DEFAULT_TRAINING
@@ -59,17 +59,17 @@ def score(
     name: str,
     train: dict[str, np.ndarray],
     test: dict[str, np.ndarray],
+    points: np.ndarray,
     quantiles: np.ndarray,
 ) -> None:
-    """Take in the forecasts (S, H, Q) of one model."""
-    middle = DEFAULT_LEVELS.index(0.5)
-    for (series, history), spread in zip(train.items(), quantiles, strict=True):
+    """Take in the forecasts (S, H) and their quantiles (S, H, Q) of one model."""
+    for (series, history), point, spread in zip(train.items(), points, quantiles, strict=True):
         scores.add(
             name,
             series,
             len(history),
             test[series],
-            spread[:, middle],
+            point,
             spread,
             history,
             SEASONS[0],
@@ -88,18 +88,11 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     train, test = (read(options.data / f"Hourly-{part}.csv.gz") for part in ("train", "test"))
     scores, seconds = ForecastScores(DEFAULT_LEVELS), {}
-    score(
-        scores,
-        "seasonal naive",
-        train,
-        test,
-        np.stack(
-            [
-                seasonal_naive_quantiles(h, SEASONS[0], HORIZON, DEFAULT_LEVELS)
-                for h in train.values()
-            ]
-        ),
-    )
+    naive = [seasonal_naive(h, SEASONS[0], HORIZON) for h in train.values()]
+    spread = [
+        seasonal_naive_quantiles(h, SEASONS[0], HORIZON, DEFAULT_LEVELS) for h in train.values()
+    ]
+    score(scores, "seasonal naive", train, test, np.stack(naive), np.stack(spread))
     panel = Panel.from_series(train, Frequency("int"))
     for seed in options.seeds:
         name = f"{options.cell}, seed {seed}"
@@ -107,7 +100,7 @@ def main() -> None:
         model = recipe(options.cell, seed).fit(panel)
         forecast = model.forecast()
         seconds[name] = time.perf_counter() - began
-        score(scores, name, train, test, forecast.quantiles)
+        score(scores, name, train, test, forecast.median, forecast.quantiles)
     show(scores, seconds)
 
 

@@ -23,6 +23,12 @@ def _check_keys(cls: type, given: dict[str, object]) -> None:
             raise ConfigError(f"{cls.__name__} has no setting {key!r}; {hint}")
 
 
+def _python_number(value: Any) -> Any:
+    """Return numpy's numbers, which a grid search sets, as Python's; anything else as it is."""
+    numpys = type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
+    return value.item() if numpys else value
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def config(cls: type[T]) -> type[T]:
     """Make a class a frozen, keyword-only dataclass that explains unknown keys.
@@ -46,7 +52,7 @@ def config(cls: type[T]) -> type[T]:
 
     def __init__(self: object, **values: object) -> None:
         _check_keys(made, values)
-        plain_init(self, **values)
+        plain_init(self, **{name: _python_number(value) for name, value in values.items()})
 
     def get_params(self: Any, deep: bool = True) -> dict[str, object]:
         """Return the settings by name."""

@@ -16,7 +16,11 @@ PACKED = pack_sequence([torch.zeros(3, 3), torch.zeros(1, 3)])
 KINDS = (nn.RNN, nn.LSTM, nn.GRU)
 
 SLOW = [
-    (nn.RNN(3, 4, nonlinearity="sigmoid"), {}, "PyTorch's rnn has no the activation sigmoid"),
+    (
+        nn.RNN(3, 4, nonlinearity="sigmoid"),
+        {},
+        "PyTorch's rnn does not know the activation sigmoid",
+    ),
     (nn.RNN(3, 4, layer_norm=True), {}, "layer normalisation"),
     (nn.LSTM(3, 4, activation="relu"), {}, "the activation relu"),
     (nn.LSTM(3, 4, state_activation="identity"), {}, "another activation of the state"),
@@ -95,7 +99,9 @@ def test_path_asked_for():
     layer(X)
     assert layer.last_path == "reference"
     assert str(explain(layer, X)) == "reference: asked for"
-    with pytest.raises(ConfigError, match="torch path cannot compute this: PyTorch's lstm has no"):
+    with pytest.raises(
+        ConfigError, match="torch path cannot compute this: PyTorch's lstm does not know"
+    ):
         nn.LSTM(3, 4, peepholes=True, path="torch")(X)
     with pytest.raises(ConfigError, match=r"unknown path 'fast'; known: auto, torch, reference"):
         nn.LSTM(3, 4, path="fast")(X)

@@ -21,6 +21,13 @@ _OPTIONAL = {
 }
 
 
+_PATHS = {
+    "native": "our own core, on the CPU",
+    "torch": "PyTorch's kernels: cuDNN, oneDNN, ATen",
+    "reference": "plain torch operations: every option, slow",
+}
+
+
 def doctor(as_json: Json = False) -> None:
     """Say what is installed, which paths can run, and what is missing."""
     facts = gather()
@@ -50,7 +57,9 @@ def gather() -> dict[str, dict[str, Any]]:
             "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         },
         "native module": build_info(),
-        "engine paths, fastest first": dict.fromkeys(PATHS, "available"),
+        "engine paths, the first that can compute a call takes it": {
+            name: _PATHS.get(name, "available") for name in PATHS
+        },
         "packages": {name: _version(name) for name in _NEEDED},
         "optional": {name: _version(name, use) for name, use in _OPTIONAL.items()},
     }

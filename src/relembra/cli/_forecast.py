@@ -9,9 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from relembra._config import replace
-from relembra._errors import ConfigError
+from relembra._errors import ConfigError, RelembraError
 from relembra.cli._options import Force, Json, Out, Quiet, Seed, Threads
-from relembra.cli._output import Terminal, fresh_folder, given_folder, set_threads
+from relembra.cli._output import (
+    Interrupted,
+    Terminal,
+    data_name,
+    fresh_folder,
+    given_folder,
+    remove_if_empty,
+    set_threads,
+)
 
 __all__ = ["forecast", "run"]
 
@@ -137,7 +145,7 @@ def forecast(
     run(
         model,
         data,
-        data.name.removesuffix(".gz").rsplit(".", 1)[0],
+        data_name(data),
         out=out,
         windows=windows,
         compare=compare,
@@ -173,7 +181,7 @@ def run(
 ) -> None:
     """Run the job for a `Forecaster` with its parameters, and print what came of it."""
     from relembra.data import read_panel
-    from relembra.tasks.forecast import OutputFiles, run_forecast
+    from relembra.tasks.forecast import OutputFiles, check_job, run_forecast
 
     set_threads(threads)
     began = time.perf_counter()
@@ -189,23 +197,31 @@ def run(
         frequency=model.frequency,
         time_format=c.time_format,
     )
-    model.plan(panel, panel.observed_lengths)  # its errors come before a folder is made
+    check_job(model, panel, windows=windows)  # its errors come before a folder is made
     for line in reading.lines():
         terminal.say(line)
+    ours = out is None or not out.exists()
     files = OutputFiles(given_folder(out) if out else fresh_folder("forecast", name))
-    job = run_forecast(
-        model,
-        panel,
-        reading,
-        files,
-        title=name,
-        windows=windows,
-        compare=compare,
-        resume=resume,
-        force=force,
-        watch=terminal.watcher(),
-        say=terminal.say,
-    )
+    try:
+        job = run_forecast(
+            model,
+            panel,
+            reading,
+            files,
+            title=name,
+            windows=windows,
+            compare=compare,
+            resume=resume,
+            force=force,
+            watch=terminal.watcher(),
+            say=terminal.say,
+        )
+    except RelembraError:
+        if ours:
+            remove_if_empty(files.folder)
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; to go on, add: --resume --out {files.folder}") from None
     show(terminal, job, reading, time.perf_counter() - began)
 
 

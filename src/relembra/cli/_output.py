@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -12,7 +13,19 @@ from typing import Any
 from relembra._errors import ConfigError
 from relembra.training import ProgressBar, Subscriber
 
-__all__ = ["Terminal", "fresh_folder", "given_folder", "set_threads"]
+__all__ = [
+    "Interrupted",
+    "Terminal",
+    "data_name",
+    "fresh_folder",
+    "given_folder",
+    "remove_if_empty",
+    "set_threads",
+]
+
+
+class Interrupted(Exception):  # noqa: N818  not an error
+    """Ctrl-C; the message says how to go on."""
 
 
 class Terminal:
@@ -70,6 +83,11 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def data_name(path: Path) -> str:
+    """Return the name of a data file without its endings."""
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0]
+
+
 def fresh_folder(job: str, data: str) -> Path:
     """Make and return runs/JOB-DATA-N with the first N that is free."""
     name = re.sub(r"[^\w.-]+", "-", data).strip("-.") or "data"
@@ -91,6 +109,12 @@ def given_folder(out: Path) -> Path:
         raise ConfigError(f"--out names a folder, but {out} is a file")
     out.mkdir(parents=True, exist_ok=True)
     return out
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Leave no empty folder behind when nothing came of a job."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def set_threads(threads: int | None) -> None:

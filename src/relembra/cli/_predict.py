@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from relembra.cli._options import Force, Json, Out, Quiet, Threads
-from relembra.cli._output import Terminal, fresh_folder, given_folder, set_threads
+from relembra.cli._output import Terminal, data_name, fresh_folder, given_folder, set_threads
 
 __all__ = ["predict"]
 
@@ -37,7 +37,7 @@ def predict(
     for line in reading.lines():
         terminal.say(line)
     forecast = forecaster.forecast(panel)
-    folder = given_folder(out) if out else fresh_folder("predict", data.stem)
+    folder = given_folder(out) if out else fresh_folder("predict", data_name(data))
     path = folder / "forecast.csv"
     if path.exists() and not force:
         raise OutputExistsError(f"{path} exists; choose another --out, or say --force")

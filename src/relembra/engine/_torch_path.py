@@ -36,7 +36,7 @@ def _cell_refusal(cell: CellSpec) -> str | None:
         "zoneout": bool(cell.zoneout_hidden or cell.zoneout_cell),
     }
     lacking = [name for name, asked in checks.items() if asked]
-    return f"PyTorch's {cell.kind} has no {', no '.join(lacking)}" if lacking else None
+    return f"PyTorch's {cell.kind} does not know {', '.join(lacking)}" if lacking else None
 
 
 def _call_refusal(request: Request) -> str | None:

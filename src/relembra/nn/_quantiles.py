@@ -13,8 +13,9 @@ __all__ = ["QuantileHead", "check_levels", "pinball_loss", "quantile_mean"]
 
 def check_levels(levels: tuple[float, ...]) -> None:
     """Raise `ConfigError` unless the levels rise within (0, 1) and hold the median."""
-    if not levels or any(not 0.0 < level < 1.0 for level in levels):
-        raise ConfigError(f"quantile levels must lie between 0 and 1, got {levels}")
+    numbers = all(isinstance(level, (int, float)) for level in levels)
+    if not levels or not numbers or any(not 0.0 < level < 1.0 for level in levels):
+        raise ConfigError(f"quantile levels must be numbers between 0 and 1, got {levels}")
     if any(a >= b for a, b in zip(levels[:-1], levels[1:], strict=True)):
         raise ConfigError(f"quantile levels must rise, got {levels}")
     if 0.5 not in levels:

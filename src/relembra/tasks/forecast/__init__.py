@@ -6,6 +6,7 @@ from relembra.tasks.forecast._forecast import Forecast as Forecast
 from relembra.tasks.forecast._forecaster import Forecaster as Forecaster
 from relembra.tasks.forecast._job import ForecastJob as ForecastJob
 from relembra.tasks.forecast._job import OutputFiles as OutputFiles
+from relembra.tasks.forecast._job import check_job as check_job
 from relembra.tasks.forecast._job import run_forecast as run_forecast
 from relembra.tasks.forecast._report import verdict_lines as verdict_lines
 from relembra.tasks.forecast._settings import DEFAULT_LEVELS as DEFAULT_LEVELS
@@ -24,6 +25,7 @@ __all__ = [
     "Forecaster",
     "OutputFiles",
     "backtest",
+    "check_job",
     "run_forecast",
     "verdict_lines",
 ]

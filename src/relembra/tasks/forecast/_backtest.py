@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from relembra._errors import DataError
+from relembra._errors import ConfigError, DataError
 from relembra.data import Panel
 from relembra.evaluation import (
     ForecastScores,
@@ -24,7 +24,7 @@ from relembra.tasks.forecast._forecaster import Forecaster
 from relembra.tasks.forecast._holdout import HoldOut, hold_out
 from relembra.training import Subscriber
 
-__all__ = ["Backtest", "Watch", "Window", "backtest", "can_backtest"]
+__all__ = ["Backtest", "Watch", "Window", "backtest", "can_backtest", "held_out"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -91,7 +91,7 @@ def backtest(
     panel
         The series.
     count
-        Windows for each series; None takes about a fifth of the longest series.
+        Windows for each series, fewer if they do not fit; None takes about a fifth of the longest.
     compare
         Whether to train the network without memory.
     folder, watch
@@ -103,16 +103,9 @@ def backtest(
         The series are too short to hold a window out.
     """
     until = panel.observed_lengths
-    longest = int(until.max(initial=0))
-    # The horizon and the other sizes come from all the data, so that the final model has the same.
+    # The horizon comes from all the data, so that the final model has the same.
     plan = forecaster.plan(panel, until)
-    held = hold_out(longest, plan.horizon, most=5, count=count)
-    if held.count == 0:
-        raise DataError(
-            f"a backtest of horizon {plan.horizon} needs a series of at least "
-            f"{3 * plan.horizon + 1} steps; the longest has {longest}. Give a shorter horizon, or "
-            "no backtest (windows 0)"
-        )
+    held = held_out(forecaster, panel, count)
     before = held.before(until)
     name, folder = forecaster.trunk.cell, folder or RunFolder()
     fixed = {"horizon": plan.horizon}
@@ -138,6 +131,29 @@ def backtest(
         scores=scores,
         windows=windows,
     )
+
+
+def held_out(forecaster: Forecaster, panel: Panel, count: int | None = None) -> HoldOut:
+    """Return the windows that a backtest holds out.
+
+    Raises
+    ------
+    DataError
+        The series are too short to hold a window out.
+    ConfigError
+        The number of windows is not positive.
+    """
+    if count is not None and count < 1:
+        raise ConfigError(f"a backtest needs at least 1 window, got {count}")
+    until = panel.observed_lengths
+    longest, horizon = int(until.max(initial=0)), forecaster.plan(panel, until).horizon
+    held = hold_out(longest, horizon, most=5, count=count)
+    if held.count == 0:
+        raise DataError(
+            f"a backtest of horizon {horizon} needs a series of at least {3 * horizon + 1} steps; "
+            f"the longest has {longest}. Give a shorter horizon, or no backtest (windows 0)"
+        )
+    return held
 
 
 def can_backtest(forecaster: Forecaster, panel: Panel) -> bool:

@@ -14,6 +14,7 @@ from relembra.data import Standardizer, WindowBatch, Windows
 from relembra.tasks.forecast._features import Scaled, scale_context
 from relembra.tasks.forecast._network import Covariates
 from relembra.tasks.forecast._plan import Plan
+from relembra.tasks.forecast._prior import join_batches, prior_windows
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -74,6 +75,8 @@ class RandomWindows:
         (S,) bool, the series taken by their logarithms.
     batch_size, seed
         B, and the seed of the draw.
+    made_up
+        Part of a batch that is drawn from the prior; see `prior_windows`.
     """
 
     carries_state = False
@@ -87,9 +90,12 @@ class RandomWindows:
         *,
         batch_size: int,
         seed: int,
+        made_up: float = 0.0,
     ) -> None:
         self.windows, self.plan, self.standardizer, self.logs = windows, plan, standardizer, logs
-        self.batch_size, self.seed = batch_size, seed
+        self.seed = seed
+        self._made_up = min(round(made_up * batch_size), batch_size - 1)
+        self.batch_size = batch_size - self._made_up  # of real windows
         self._ends = np.cumsum(np.bincount(windows.series, minlength=len(windows.panel)))
 
     def batches(self, epoch: int) -> int:
@@ -110,4 +116,10 @@ class RandomWindows:
         # The square root of a uniform number lies near 1: the density rises towards the present.
         late = np.sqrt(draw.random(self.batch_size))
         chosen = begin + np.minimum((late * count).astype(np.int64), count - 1)
-        return prepare(self.windows.batch(chosen), self.plan, self.standardizer, self.logs[series])
+        batch, logs = self.windows.batch(chosen), self.logs[series]
+        if self._made_up:
+            prior = prior_windows(batch, self.plan, self._made_up, draw)
+            batch = join_batches(batch, prior)
+            positive = np.fmin.reduce(prior.target.numpy(), axis=1) > 0
+            logs = np.concatenate([logs, positive & (self.plan.space != "linear")])
+        return prepare(batch, self.plan, self.standardizer, logs)

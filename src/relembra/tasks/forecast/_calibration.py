@@ -7,16 +7,19 @@ from torch import Tensor
 
 __all__ = ["calibrate", "fit_calibration"]
 
-_PRIOR = 50.0  # observations that the uncalibrated width counts for
+_PRIOR = 20.0  # windows that the uncalibrated width counts for
 _LEAST, _MOST = 0.25, 4.0
 
 
-def fit_calibration(target: Tensor, quantiles: Tensor, levels: tuple[float, ...]) -> Tensor:
+def fit_calibration(
+    target: Tensor, quantiles: Tensor, levels: tuple[float, ...], windows: int
+) -> Tensor:
     """Return the factor by which each quantile's distance from the median is to be multiplied.
 
     The idea is conformalised quantile regression (Romano et al. 2019) in its multiplicative form:
     the factor of level q is the q-quantile of (y - median) / (quantile - median), pooled over
-    windows and steps and drawn towards 1 when there are few of them.
+    windows and steps and drawn towards 1 when there are few windows (the steps of one window err
+    together, so they do not count each for itself).
 
     Parameters
     ----------
@@ -26,6 +29,8 @@ def fit_calibration(target: Tensor, quantiles: Tensor, levels: tuple[float, ...]
         (N, Q) what was forecast.
     levels
         Q levels with 0.5 among them.
+    windows
+        From how many windows the N values come.
 
     Returns
     -------
@@ -36,14 +41,14 @@ def fit_calibration(target: Tensor, quantiles: Tensor, levels: tuple[float, ...]
     --------
     >>> y = torch.linspace(-2, 2, 5001, dtype=torch.float64)
     >>> narrow = torch.tensor([[-0.8, 0.0, 0.8]], dtype=torch.float64).expand(5001, 3)
-    >>> factors = fit_calibration(y, narrow, (0.1, 0.5, 0.9))
+    >>> factors = fit_calibration(y, narrow, (0.1, 0.5, 0.9), windows=5001)
     >>> [round(f, 1) for f in factors.tolist()]
     [2.0, 1.0, 2.0]
     """
     middle = levels.index(0.5)
     factors = torch.ones(len(levels), dtype=torch.float64)
-    median, count = quantiles[:, middle], len(target)
-    if count == 0:
+    median = quantiles[:, middle]
+    if len(target) == 0:
         return factors
     for k, level in enumerate(levels):
         if k == middle:
@@ -53,7 +58,7 @@ def fit_calibration(target: Tensor, quantiles: Tensor, levels: tuple[float, ...]
         # Below the median the width is negative, which turns the order of the ratios round.
         found = torch.quantile(ratio, level if k > middle else 1.0 - level)
         found = found.clamp(_LEAST, _MOST)
-        factors[k] = (count * found + _PRIOR) / (count + _PRIOR)
+        factors[k] = (windows * found + _PRIOR) / (windows + _PRIOR)
     return factors
 
 

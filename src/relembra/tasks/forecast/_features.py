@@ -42,6 +42,12 @@ class Scaled:
         spaced = to_space(values, self.logs)
         return (spaced - self.level[:, None]) / self.scale[:, None]
 
+    def shape(self) -> Tensor:
+        """Return the seasonal-naive error in units of the spread, (B,); 1 for flat rows."""
+        return self.scale / torch.maximum(
+            self.spread, _least_scale(self.level, self.spread, self.logs)
+        )
+
     def relative(self) -> Tensor:
         """Return the seasonal-naive error as a share of the level, (B,)."""
         return torch.where(self.logs, self.scale, self.scale / (self.level.abs() + self.scale))

@@ -23,6 +23,7 @@ from relembra.tasks.forecast._holdout import HoldOut, hold_out
 from relembra.tasks.forecast._network import ForecastNetwork, Sizes
 from relembra.tasks.forecast._objective import ForecastObjective, forecast_loss
 from relembra.tasks.forecast._plan import Plan
+from relembra.tasks.forecast._prior import prior_share
 from relembra.tasks.forecast._space import in_logs
 from relembra.training import History, Subscriber, Training, fit
 
@@ -118,22 +119,23 @@ def fit_network(
     DataError
         No window can be drawn.
     """
-    job = _Job(panel, plan, trunk, training, levels, folder or RunFolder(), subscribers)
+    folder = folder or RunFolder()
+    job = _Job(panel, until, plan, trunk, training, levels, folder, subscribers)
     if known is not None:
-        network, standardizer, history = job.train(until, known.steps, "final")
+        network, standardizer, history = job.train(known.steps, "final")
         return Fitted(network, standardizer, known.factors, None, history, known.steps)
     held = hold_out(int(until.max(initial=0)), plan.horizon, most=4)
-    if held.count == 0:
-        network, standardizer, history = job.train(until, training.steps, "final")
+    if not job.can_search(held):
+        network, standardizer, history = job.train(training.steps, "final")
         ones = torch.ones(len(levels), dtype=torch.float64)
         return Fitted(network, standardizer, ones, None, history, training.steps)
-    network, standardizer, search = job.search(until, held)
-    factors = job.calibration(network, standardizer, until, held)
+    network, standardizer, search = job.search(held)
+    factors = job.calibration(network, standardizer, held)
     best = search.best
     steps = best.step if best is not None else training.steps
     if not refit:
         return Fitted(network, standardizer, factors, search, None, steps)
-    network, standardizer, final = job.train(until, steps, "final")
+    network, standardizer, final = job.train(steps, "final")
     return Fitted(network, standardizer, factors, search, final, steps)
 
 
@@ -143,6 +145,7 @@ class _Job:
     def __init__(
         self,
         panel: Panel,
+        until: Ints,
         plan: Plan,
         trunk: Trunk,
         training: Training,
@@ -152,14 +155,23 @@ class _Job:
     ) -> None:
         self.panel, self.plan, self.trunk, self.training = panel, plan, trunk, training
         self.levels, self.folder, self.subscribers = levels, folder, subscribers
+        self.until = until
         self.spec = WindowSpec(plan.context, plan.horizon)
+        # One choice for search, validation and final training: a series that falls to zero in the
+        # held-out part has no logarithm there.
+        self.logs = in_logs(panel, np.arange(len(panel)), until, plan.space)
 
-    def search(self, until: Ints, held: HoldOut) -> tuple[ForecastNetwork, Standardizer, History]:
+    def can_search(self, held: HoldOut) -> bool:
+        """Return whether there are windows to learn from, and later ones to validate on."""
+        early = self._training_windows(held.before(self.until))
+        return len(early) > 0 and any(len(w) > 0 for w in self._held_windows(held))
+
+    def search(self, held: HoldOut) -> tuple[ForecastNetwork, Standardizer, History]:
         """Train on what precedes the held-out windows, validated on them."""
-        before = held.before(until)
+        before = held.before(self.until)
         network = make_network(self.panel, self.plan, self.trunk, self.levels, self.training.seed)
         standardizer = Standardizer.fit(self.panel, before)
-        examples = self._examples(until, held, standardizer)
+        examples = self._examples(held, standardizer)
         levels = torch.tensor(self.levels, dtype=torch.float64)
 
         def validate() -> float:
@@ -173,26 +185,26 @@ class _Job:
         history = self._run(network, standardizer, before, self.training, "search", validate)
         return network, standardizer, history
 
-    def train(
-        self, until: Ints, steps: int, name: str
-    ) -> tuple[ForecastNetwork, Standardizer, History]:
+    def train(self, steps: int, name: str) -> tuple[ForecastNetwork, Standardizer, History]:
         """Train on everything before `until` for a fixed number of steps."""
+        until = self.until
         network = make_network(self.panel, self.plan, self.trunk, self.levels, self.training.seed)
         standardizer = Standardizer.fit(self.panel, until)
         fixed = replace(self.training, steps=steps, patience=None)
         return network, standardizer, self._run(network, standardizer, until, fixed, name, None)
 
     def calibration(
-        self, network: ForecastNetwork, standardizer: Standardizer, until: Ints, held: HoldOut
+        self, network: ForecastNetwork, standardizer: Standardizer, held: HoldOut
     ) -> Tensor:
         """Return the width factors found on the held-out windows."""
-        targets, quantiles = [], []
+        targets, quantiles, windows = [], [], 0
         with torch.no_grad():
-            for e in self._examples(until, held, standardizer):
+            for e in self._examples(held, standardizer):
                 forecast = network(e.scaled, e.covariates)
                 targets.append(e.target[e.observed])
                 quantiles.append(forecast[e.observed])
-        return fit_calibration(torch.cat(targets), torch.cat(quantiles), self.levels)
+                windows += len(e.target)
+        return fit_calibration(torch.cat(targets), torch.cat(quantiles), self.levels, windows)
 
     def _run(
         self,
@@ -204,10 +216,14 @@ class _Job:
         validate: Any,
     ) -> History:
         windows = self._windows(until)
-        batch = min(training.batch_size, len(windows))
-        logs = self._logs(np.arange(len(self.panel)), until)
         source = RandomWindows(
-            windows, self.plan, standardizer, logs, batch_size=batch, seed=training.seed
+            windows,
+            self.plan,
+            standardizer,
+            self.logs,
+            batch_size=training.batch_size,
+            seed=training.seed,
+            made_up=prior_share(int(until.sum()), self.plan),
         )
         return fit(
             ForecastObjective(network, self.levels),
@@ -221,15 +237,24 @@ class _Job:
             subscribers=self.subscribers,
         )
 
-    def _logs(self, series: Ints, before: Ints) -> Any:
-        return in_logs(self.panel, series, before, self.plan.space)
-
-    def _windows(self, until: Ints) -> Windows:
+    def _training_windows(self, until: Ints) -> Windows:
         """Return the training windows: they end before `until` and see the longest season."""
         last = until - self.plan.horizon
         least = min(self.plan.seasons[-1] + self.plan.season, self.plan.context)
         first = np.clip(np.minimum(least, last), 1, None)
-        windows = Windows(self.panel, self.spec, first=first, last=last, end=until)
+        return Windows(self.panel, self.spec, first=first, last=last, end=until)
+
+    def _held_windows(self, held: HoldOut) -> list[Windows]:
+        """Return the held-out windows, those of one origin of each series together."""
+        return [
+            Windows(
+                self.panel, self.spec, first=np.maximum(origins, 1), last=origins, end=self.until
+            )
+            for origins in held.origins(self.until)
+        ]
+
+    def _windows(self, until: Ints) -> Windows:
+        windows = self._training_windows(until)
         if len(windows) == 0:
             raise DataError(
                 f"no window of {self.plan.horizon} steps with a value before it and one in it can "
@@ -245,19 +270,17 @@ class _Job:
             "data": _fingerprint(self.panel, until),
         }
 
-    def _examples(self, until: Ints, held: HoldOut, standardizer: Standardizer) -> list[Example]:
+    def _examples(self, held: HoldOut, standardizer: Standardizer) -> list[Example]:
         """Return the held-out windows, scaled, in chunks."""
         chunks = []
-        for origins in held.origins(until):
-            first = np.maximum(origins, 1)
-            windows = Windows(self.panel, self.spec, first=first, last=origins, end=until)
+        for windows in self._held_windows(held):
             most = max(1, _VALIDATION_WINDOWS // held.count)
             count = min(len(windows), most)
             chosen = np.linspace(0, len(windows) - 1, count).round().astype(np.int64)
             for i in range(0, count, _CHUNK):
                 batch = windows.batch(chosen[i : i + _CHUNK])
-                series, begin = batch.series.numpy(), batch.origin.numpy()
-                chunks.append(prepare(batch, self.plan, standardizer, self._logs(series, begin)))
+                logs = self.logs[batch.series.numpy()]
+                chunks.append(prepare(batch, self.plan, standardizer, logs))
         return chunks
 
 
@@ -266,6 +289,10 @@ def _fingerprint(panel: Panel, until: Ints) -> str:
     import hashlib
 
     digest = hashlib.blake2b(digest_size=16)
-    for part in (panel.target, panel.offsets, panel.known, panel.past, until):
+    digest.update(repr(panel.schema.to_json()).encode())
+    for part in (
+        panel.target, panel.offsets, panel.starts, panel.known, panel.past, panel.static,
+        panel.static_codes, until,
+    ):  # fmt: skip
         digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()

@@ -61,6 +61,8 @@ class Forecast:
         columns[target] = self.median.reshape(-1).tolist()
         columns[f"{target}_mean"] = self.mean.reshape(-1).tolist()
         for k, level in enumerate(self.levels):
+            if level == 0.5:
+                continue  # the median is the target's own column
             columns[f"{target}_q{100 * level:g}"] = self.quantiles[:, :, k].reshape(-1).tolist()
         return columns
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,7 +85,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     --------
     >>> import numpy as np
     >>> t = np.arange(96)
-    >>> model = Forecaster(horizon=4, seasons=(8,), training=Training(steps=20, patience=None))
+    >>> model = Forecaster(horizon=4, seasons=(8,)).set_params(training__steps=20)
     >>> forecast = model.fit(10 + np.sin(t * np.pi / 4)).forecast()
     >>> forecast.quantiles.shape
     (1, 4, 7)
@@ -119,10 +120,15 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Set parameters; ``trunk__units=64`` makes a changed copy of the trunk."""
         for name, value in params.items():
             whole, _, part = name.partition("__")
-            if whole not in self._get_param_names():
-                known = ", ".join(self._get_param_names())
-                raise ConfigError(f"Forecaster has no parameter {whole!r}; known: {known}")
-            setattr(self, whole, replace(getattr(self, whole), **{part: value}) if part else value)
+            known = self._get_param_names()
+            if whole not in known:
+                near = difflib.get_close_matches(whole, known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+                raise ConfigError(f"Forecaster has no parameter {whole!r}; {hint}")
+            old = getattr(self, whole)
+            if part and not hasattr(old, "get_params"):
+                raise ConfigError(f"{whole} is {old!r}, which has no setting {part!r}")
+            setattr(self, whole, replace(old, **{part: value}) if part else value)
         return self
 
     def fit(
@@ -177,7 +183,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
         With `known`, an earlier fit, its number of steps and calibration are taken over.
         """
-        check_levels(self.levels)
+        self._check_parameters()
         self.arrays_ = getattr(self, "arrays_", None)
         self.panel_, self.until_, self.schema_ = panel, until, panel.schema
         self.plan_ = self.plan(panel, until)
@@ -285,12 +291,14 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
         With y, of the len(y) steps that follow the training data, with X their covariates or None;
         without, of the last horizon of each series in X, forecast from what precedes it (the mean
-        over the series).
+        over the series). NaN where MASE is undefined, as for a history that never changes.
         """
         self._check_fitted()
         season = self.plan_.season
         if y is not None:
             actual = np.asarray(y, dtype=np.float64)
+            if self.arrays_ is None:
+                raise DataError("a score of y needs fit(X, y) with arrays before it")
             history = self.panel_.target_of(0)[: int(self.until_[0])]
             return -mase(actual, self._follow(X, len(actual)), history, season)
         panel = self._panel(X, None)
@@ -305,7 +313,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         for s, point in zip(series, quantiles[:, :, self.levels.index(0.5)], strict=True):
             past, actual = np.split(panel.target_of(int(s)), [origins[s]])
             scores.append(mase(actual[: len(point)], point, past, season))
-        return -float(np.nanmean(scores))
+        defined = [score for score in scores if not np.isnan(score)]
+        return -float(np.mean(defined)) if defined else float("nan")
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write the model to one safetensors file; `load` brings it back.
@@ -328,6 +337,13 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             The file is missing, damaged, of another version or no forecast model.
         """
         return load_forecaster(cls, path)
+
+    def _check_parameters(self) -> None:
+        check_levels(self.levels)
+        for name, kind in (("columns", Columns), ("trunk", Trunk), ("training", Training)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ConfigError(f"{name} must be a {kind.__name__}(...), got {value!r}")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "fitted_"):
@@ -354,12 +370,21 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             raise DataError(f"asked for {steps} steps; the horizon is {self.plan_.horizon}")
         panel = follow_panel(*self.arrays_, covariates, steps)
         origin = np.array([len(self.arrays_[1])])
+        missing = np.argwhere(np.isnan(panel.known[int(origin[0]) :]))
+        if len(missing):
+            row, column = missing[0].tolist()
+            raise DataError(f"X has no number in row {row}, column {column}; a forecast needs it")
         quantiles, _ = self.forecast_from(panel, np.array([0]), origin)
         median: Floats = quantiles[0, :steps, self.levels.index(0.5)]
         return median
 
 
 def _check_like(panel: Panel, schema: PanelSchema) -> None:
+    if panel.frequency.name != schema.frequency.name:
+        raise DataError(
+            f"the series are {panel.frequency.name}, the model was fitted on "
+            f"{schema.frequency.name} ones; give a table with times, read as in fit"
+        )
     for part in ("known", "past", "static", "categorical"):
         got, wanted = getattr(panel.schema, part), getattr(schema, part)
         if len(got) != len(wanted):

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from relembra._errors import OutputExistsError
-from relembra.data import Panel, ReadingReport
-from relembra.tasks.forecast._backtest import Backtest, Watch, backtest, can_backtest
+from relembra.data import Panel, ReadingReport, WindowSpec, forecast_batch
+from relembra.tasks.forecast._backtest import Backtest, Watch, backtest, can_backtest, held_out
 from relembra.tasks.forecast._fitting import RunFolder
 from relembra.tasks.forecast._forecast import Forecast
 from relembra.tasks.forecast._forecaster import Forecaster
 from relembra.tasks.forecast._report import build_report
+from relembra.tasks.forecast._space import in_logs
 
-__all__ = ["ForecastJob", "OutputFiles", "run_forecast"]
+__all__ = ["ForecastJob", "OutputFiles", "check_job", "run_forecast"]
+
+_CHUNK = 512  # series looked at together
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,33 @@ class ForecastJob:
     files: OutputFiles
 
 
+def check_job(forecaster: Forecaster, panel: Panel, *, windows: int | None = None) -> None:
+    """Raise what would stop `run_forecast` later, before anything is trained or written.
+
+    Raises
+    ------
+    DataError
+        The data is too short, has values that the space does not allow, or lacks known covariates
+        in the horizon.
+    ConfigError
+        A parameter makes no sense.
+    """
+    until = panel.observed_lengths
+    plan = forecaster.plan(panel, until)
+    in_logs(panel, np.arange(len(panel)), until, plan.space)
+    _check_future(panel, until, plan.horizon)
+    if windows is not None and windows != 0:
+        held_out(forecaster, panel, windows)
+
+
+def _check_future(panel: Panel, until: Any, horizon: int) -> None:
+    """Raise `DataError` when a known covariate is missing in the horizon of a series."""
+    if panel.known.shape[1]:
+        series = np.flatnonzero(until > 0)
+        for i in range(0, len(series), _CHUNK):
+            forecast_batch(panel, WindowSpec(1, horizon), series[i : i + _CHUNK])
+
+
 def run_forecast(
     forecaster: Forecaster,
     panel: Panel,
@@ -104,19 +135,23 @@ def run_forecast(
     ------
     OutputExistsError
         A result is there, and neither `resume` nor `force` is given.
-    DataError
-        The data is too short.
+    DataError, ConfigError
+        As `check_job`.
     """
-    if not (resume or force):
-        files.check_free()
+    check_job(forecaster, panel, windows=windows)
+    if not force and not (resume and files.checkpoints.is_dir()):
+        files.check_free()  # a run goes on over its own results, but over no others
     folder = RunFolder(files.checkpoints, resume, force)
     tested = None
     if windows is None and not can_backtest(forecaster, panel):
         say("no backtest: the series are too short to hold a part of them out")
     elif windows != 0:
+        say("backtest: training on what precedes the held-out windows")
         tested = backtest(
             forecaster, panel, count=windows, compare=compare, folder=folder, watch=watch
         )
+    if tested is not None and windows is not None and tested.held.count < windows:
+        say(f"{tested.held.count} backtest windows fit into the series, not {windows}")
     model = clone(forecaster)
     known = None
     if tested is not None:

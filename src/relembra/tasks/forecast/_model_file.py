@@ -6,6 +6,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,9 +37,9 @@ def save_forecaster(model: Forecaster, path: str | os.PathLike[str], *, force: b
     tensors = {_NETWORK + name: t for name, t in fitted.network.state_dict().items()}
     tensors |= {_SCALER + name: t for name, t in fitted.standardizer.tensors().items()}
     parameters: dict[str, Any] = model.get_params(deep=False)
-    config = {
+    config: dict[str, Any] = {
         "parameters": {
-            name: dataclasses.asdict(value) if name in _SETTINGS else value
+            name: _plain(dataclasses.asdict(value) if name in _SETTINGS else value)
             for name, value in parameters.items()
         },
         "plan": model.plan_.to_json(),
@@ -57,9 +58,12 @@ def load_forecaster(cls: type[T], path: str | os.PathLike[str]) -> T:
     file = load_model(path, job="forecast")
     try:
         return _rebuild(cls, file)
-    except (KeyError, TypeError, ValueError, RuntimeError, RelembraError) as error:
+    except (
+        AttributeError, LookupError, TypeError, ValueError, RuntimeError, RelembraError
+    ) as error:  # fmt: skip
+        what = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ArtifactError(
-            f"{os.fspath(path)} is a forecast model whose parts do not fit together: {error}"
+            f"{os.fspath(path)} is a forecast model whose parts do not fit together: {what}"
         ) from error
 
 
@@ -76,8 +80,28 @@ def _rebuild(cls: type[T], file: ModelFile) -> T:
     network.load_state_dict(_part(tensors, _NETWORK))
     network.eval()
     standardizer = Standardizer.from_tensors(_part(tensors, _SCALER))
-    model.fitted_ = Fitted(network, standardizer, tensors["factors"], None, None, config["steps"])
+    factors = tensors["factors"]
+    _check_sizes(factors, len(model.levels), "factors")
+    for name, tensor in standardizer.tensors().items():
+        _check_sizes(tensor, getattr(sizes, name.partition("_")[0]), _SCALER + name)
+    model.fitted_ = Fitted(network, standardizer, factors, None, None, int(config["steps"]))
     return model
+
+
+def _check_sizes(tensor: Tensor, size: int, name: str) -> None:
+    if tensor.dtype != torch.float64 or tensor.shape != (size,):
+        raise ValueError(
+            f"{name} is {tensor.dtype} {tuple(tensor.shape)}, expected torch.float64 ({size},)"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can hold: a search may set numpy's numbers."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _setting(name: str, value: Any) -> Any:

@@ -103,7 +103,7 @@ class ForecastNetwork(nn.Module):
         seen = torch.cat([read[:, -1], known], 1)
         bases = scaled.bases  # (B, H, nb) float64
         middle = bases.median(2, keepdim=True).values
-        shape = (scaled.scale / scaled.spread.clamp(min=1e-12))[:, None, None]
+        shape = scaled.shape()[:, None, None]
         views = torch.cat([_squash(bases - middle), _squash(bases * shape)], 2).float()
         written = self._write(seen, views, _squash(middle * shape).float(), covariates.future)
         summary = torch.relu(self.summary(seen))[:, None].expand(-1, self.plan.horizon, -1)
@@ -122,7 +122,7 @@ class ForecastNetwork(nn.Module):
         """Return what the reader reads, (B, K, features): a patch of the context at a step."""
         plan, m = self.plan, self.plan.season
         values, seen = scaled.values, scaled.observed.double()
-        shape = (scaled.scale / scaled.spread.clamp(min=1e-12))[:, None]
+        shape = scaled.shape()[:, None]
         moves = functional.pad(values[:, m:] - values[:, :-m], (m, 0))
         series = torch.stack([_squash(values * shape), _squash(moves), seen], 2).float()
         steps = torch.cat([series, covariates.context], 2)  # (B, L, 3 + known + past)

@@ -84,13 +84,13 @@ def make_plan(
         An option is out of range.
     """
     longest = int(lengths.max(initial=0))
+    if seasons is not None and not isinstance(seasons, (tuple, list)):
+        raise ConfigError(f"seasons must be a tuple of periods, as (24, 168), got {seasons!r}")
     cycles = panel.frequency.seasons if seasons is None else seasons
-    if any(m < 1 for m in cycles):
-        raise ConfigError(f"seasons are periods of at least 1 step, got {cycles}")
+    cycles = tuple(_steps("a season", m, 1) for m in cycles)
     if horizon is None:
         horizon = min(panel.frequency.horizon, max(1, longest // 6))
-    if horizon < 1:
-        raise ConfigError(f"the horizon must be at least 1 step, got {horizon}")
+    horizon = _steps("the horizon", horizon, 1)
     if longest < horizon + 2:
         raise DataError(
             f"a horizon of {horizon} steps needs a series of at least {horizon + 2} steps to learn "
@@ -98,12 +98,20 @@ def make_plan(
         )
     if context is None:
         context = _context(cycles, longest, horizon)
-    if context < 2:
-        raise ConfigError(f"the context must be at least 2 steps, got {context}")
+    context = _steps("the context", context, 2)
     fitting = tuple(m for m in cycles if 1 < m < context) or (1,)
     patch = fitting[0] if 1 < fitting[0] <= _MOST_PATCH else 1
     whole = -(-context // patch) * patch
     return Plan(whole, horizon, fitting, patch, space)
+
+
+def _steps(name: str, value: Any, least: int) -> int:
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise ConfigError(
+            f"{name} must be a whole number of at least {least} step{'s' * (least > 1)}, "
+            f"got {value!r}"
+        )
+    return int(value)
 
 
 def _context(cycles: tuple[int, ...], longest: int, horizon: int) -> int:

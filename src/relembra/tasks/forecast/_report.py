@@ -65,17 +65,22 @@ def verdict_lines(tested: Backtest | None) -> list[str]:
     if tested is None:
         return [
             "There is no backtest: nothing is known about how good this forecast is. "
-            "Trust it accordingly, and give a longer history if you can."
+            "Trust it accordingly."
         ]
     rows = tested.scores.table()
     lines = [verdict(rows, tested.name, tested.baseline)]
+    lines.append(
+        "As for the whole fan: "
+        + verdict(rows, tested.name, tested.baseline, metric="wql", metric_name="WQL")
+    )
     if tested.baseline != "random walk":
         lines.append(verdict(rows, tested.name, "random walk"))
     if tested.without_memory is not None:
         lines.append("What memory was worth: " + verdict(rows, tested.name, tested.without_memory))
     covered = next(row["coverage_80"] for row in rows if row["model"] == tested.name)
     if not math.isnan(covered):
-        lines.append(f"Its 80 % intervals held {100 * covered:.0f} % of what then happened.")
+        share = f"{100 * covered:.0f} %"
+        lines.append(f"Its 80 % intervals held {share} of what then happened{_advice(covered)}.")
     held = tested.held
     lines.append(
         f"Measured on {held.count} window{'s' * (held.count > 1)} of {held.horizon} steps at the "
@@ -83,6 +88,12 @@ def verdict_lines(tested: Backtest | None) -> list[str]:
         "before the first window, then rolled forward."
     )
     return lines
+
+
+def _advice(covered: float) -> str:
+    if covered < 0.7:
+        return ": they are too narrow here, expect more surprises than they say"
+    return ": they are wider than they need be" if covered > 0.9 else ""
 
 
 def _errors(tested: Backtest | None) -> dict[str, float]:
