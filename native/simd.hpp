@@ -178,7 +178,7 @@ template <class T> struct ExpConstants;
 template <> struct ExpConstants<float> {
   static constexpr float log2e = 1.44269504088896341f, ln2_high = 0.693145751953125f,
                          ln2_low = 1.42860682030941723e-06f;
-  static constexpr float high = 88.8f, low = -87.0f;
+  static constexpr float high = 88.8f, low = -86.98f;
   static constexpr int terms = 6;
   static constexpr float p[terms] = {1.9841270e-4f, 1.3888889e-3f, 8.3333333e-3f,
                                      4.1666667e-2f, 1.6666667e-1f, 5.0000000e-1f};
@@ -212,7 +212,8 @@ template <class T> RELEMBRA_INLINE Vec<T> reduced_expm1(Vec<T> x, Vec<T>& half_s
   return fma(p, r * r, r);
 }
 
-// e^x. Below the smallest normal result it gives 0; infinities and NaN are right.
+// e^x. Results below 2^-125 (float) and 2^-1021 (double) are given as 0; infinities and NaN are
+// right.
 template <class T> RELEMBRA_INLINE Vec<T> exponential(Vec<T> x) {
   using C = ExpConstants<T>;
   Vec<T> half;

@@ -44,9 +44,7 @@ def training(layer: torch.nn.Module, run: Callable[[], torch.Tensor]) -> Callabl
     return step
 
 
-def measure(
-    cell: str, shape: tuple[int, int, int, int], mode: str, budget: float
-) -> Comparison:
+def measure(cell: str, shape: tuple[int, int, int, int], mode: str, budget: float) -> Comparison:
     """Compare one shape; mode is train, infer or ragged."""
     batch, steps, inputs, units = shape
     torch.manual_seed(0)
@@ -98,14 +96,18 @@ def main() -> None:
                 for shape in shapes:
                     c = measure(cell, shape, mode, given.seconds)
                     ratios.append(c.ratio)
-                    busy = "" if mode == "ragged" else f"{speed(cell, shape, mode, c.ours):7.1f} GF/s"
+                    busy = (
+                        "" if mode == "ragged" else f"{speed(cell, shape, mode, c.ours):7.1f} GF/s"
+                    )
                     print(
                         f"{str(shape):24} {c.peer * 1e3:9.3f} {c.ours * 1e3:9.3f} "
                         f"{c.ratio:7.2f}x  [{c.low:.2f} {c.high:.2f}] {busy}",
                         flush=True,
                     )
                 mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-                print(f"{cell} {mode} {threads}: geometric mean {mean:.2f}x, worst {min(ratios):.2f}x")
+                print(
+                    f"{cell} {mode} {threads}: geometric mean {mean:.2f}x, worst {min(ratios):.2f}x"
+                )
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from relembra import _native
 from relembra.engine._activation import Activation
+from relembra.engine._holding import hold_output
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._spec import CellSpec, LayerWeights, StackSpec
@@ -41,10 +42,13 @@ def _cell_refusal(cell: CellSpec) -> str | None:
         "zoneout": bool(cell.zoneout_hidden or cell.zoneout_cell),
     }
     lacking = [name for name, asked in checks.items() if asked]
-    return f"the native {cell.kind} does not take {', '.join(lacking)}" if lacking else None
+    return f"the native {cell.kind} does not know {', '.join(lacking)}" if lacking else None
 
 
 def _call_refusal(request: Request) -> str | None:
+    for gap in request.noise.between if request.noise else ():
+        if gap is not None and gap.requires_grad:
+            return "the native core gives no gradients of dropout masks"
     for noise in request.noise.layers if request.noise else ():
         if noise.state is not None or noise.candidate is not None:
             return "the native core takes no recurrent dropout"
@@ -52,8 +56,6 @@ def _call_refusal(request: Request) -> str | None:
             return "the native core takes no zoneout"
     if request.trace:
         return "the native core returns no states or gates of single steps"
-    if request.hold_output and request.mask is not None:
-        return "the native core does not hold the output of masked steps"
     return None
 
 
@@ -67,6 +69,8 @@ def _tensor_refusal(request: Request) -> str | None:
         return "the native core cannot be compiled"
     if torch._C._functorch.maybe_current_level() is not None:
         return "the native core knows no vmap and no functional gradients"
+    if torch._C._len_torch_dispatch_stack():
+        return "the native core knows no dispatch modes"
     if torch.is_autocast_enabled("cpu"):
         return "the native core knows no autocast"
     for tensor in _tensors(request):
@@ -119,6 +123,8 @@ def run_native(request: Request) -> Recurrence:
         output, hidden, cell = _Native.apply(given, *leaves)  # type: ignore[no-untyped-call]
     else:
         output, hidden, cell, _ = _forward(given, leaves, keep=False)
+    if request.hold_output and request.mask is not None:
+        output = hold_output(request, output)
     return Recurrence(output=output, hidden=hidden, cell=cell, trace=None, path="native")
 
 
@@ -179,8 +185,8 @@ def _shape(spec: StackSpec) -> Any:
 def _forward(
     given: _Given, leaves: list[Tensor | None], keep: bool
 ) -> tuple[Tensor, Tensor, Tensor | None, Any]:
-    leaves = _side_by_side(leaves)
-    spec, x = given.spec, leaves[0]
+    plain = _side_by_side(leaves)
+    spec, x = given.spec, plain[0]
     rows, units = x.shape[0], spec.hidden_size
     count = spec.num_layers * spec.directions
     output = _like_steps(x, units * spec.directions)  # (B, T, D*H)
@@ -188,7 +194,7 @@ def _forward(
     cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
     tape = _native.forward(
         _shape(spec),
-        _input(given, x, leaves),
+        _input(given, x, plain),
         output.data_ptr(),
         output.stride(0),
         output.stride(1),
@@ -278,7 +284,13 @@ def _differentiable(
     if noise:  # the recurrent weights among the leaves are masked already
         noise = noise._replace(layers=tuple(n._replace(weights=None) for n in noise.layers))
     request = replace(
-        given.request, weights=weights, x=leaves[0], hidden=leaves[1], cell=leaves[2], noise=noise
+        given.request,
+        weights=weights,
+        x=cast(Tensor, leaves[0]),
+        hidden=leaves[1],
+        cell=leaves[2],
+        noise=noise,
+        hold_output=False,
     )
     result = run_reference(request)
     pairs = [
