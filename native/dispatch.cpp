@@ -1,6 +1,24 @@
 #include "dispatch.hpp"
 
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
 namespace relembra {
+
+// kernels.cpp, once for each set.
+namespace baseline {
+extern const KernelTable table;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const KernelTable table;
+}
+namespace avx512 {
+extern const KernelTable table;
+}
+#endif
+
 namespace {
 
 // The compilers' own check reads CPUID and XGETBV once, before main.
@@ -33,5 +51,45 @@ bool supported(InstructionSet set) {
   }
   return false;
 }
+
+namespace {
+
+// On 64-bit ARM the baseline is NEON, so that one table serves both names.
+const KernelTable& table_of(InstructionSet set) {
+#if defined(__x86_64__)
+  if (set == InstructionSet::avx2) return avx2::table;
+  if (set == InstructionSet::avx512) return avx512::table;
+#endif
+  (void)set;
+  return baseline::table;
+}
+
+InstructionSet choose() {
+  const char* wanted = std::getenv("RELEMBRA_ISA");
+  InstructionSet widest = InstructionSet::baseline;
+  std::string known;
+  for (const auto& info : instruction_sets) {
+    if (!supported(info.set)) continue;
+    widest = info.set;
+    known += (known.empty() ? "" : ", ") + std::string(info.name);
+    if (wanted && info.name == wanted) return info.set;
+  }
+  if (wanted && *wanted)
+    throw std::runtime_error("RELEMBRA_ISA is '" + std::string(wanted) +
+                             "', but this processor can run: " + known);
+  return widest;
+}
+
+}  // namespace
+
+InstructionSet chosen() {
+  static const InstructionSet set = choose();
+  return set;
+}
+
+const KernelTable& kernels() { return table_of(chosen()); }
+
+template <> const Kernels<float>& kernels_of() { return *kernels().single; }
+template <> const Kernels<double>& kernels_of() { return *kernels().twofold; }
 
 }  // namespace relembra

@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "interface.hpp"
+
 namespace relembra {
 
 enum class InstructionSet { baseline, avx2, avx512, neon };
@@ -24,5 +26,12 @@ inline constexpr std::array<InstructionSetInfo, 4> instruction_sets{{
 
 // Asks the CPU, at run time; the operating system must save the wide registers too.
 bool supported(InstructionSet set);
+
+// Of those compiled in, the widest that is supported, or the one that the environment variable
+// RELEMBRA_ISA names. Throws std::runtime_error when that one is unknown or cannot run here.
+InstructionSet chosen();
+const KernelTable& kernels();
+
+template <class T> const Kernels<T>& kernels_of();
 
 }  // namespace relembra

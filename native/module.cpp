@@ -1,15 +1,21 @@
 // The Python module relembra._native.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstdint>
 #include <map>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "build_info.hpp"
 #include "dispatch.hpp"
+#include "stack.hpp"
 
 namespace nb = nanobind;
 
@@ -29,6 +35,123 @@ std::vector<std::string> instruction_sets() {
   return names;
 }
 
+std::string instruction_set() {
+  for (const auto& info : relembra::instruction_sets)
+    if (info.set == relembra::chosen()) return std::string(info.name);
+  throw std::logic_error("the chosen instruction set has no name");
+}
+
+// Arrays come as addresses and strides: engine/_native_path.py has checked types, shapes and
+// strides, and holds the tensors. 0 is null.
+using Address = std::uintptr_t;
+using Addresses = std::vector<Address>;
+
+template <class T> T* at(Address address) { return reinterpret_cast<T*>(address); }
+
+struct SequenceAt {
+  Address data;
+  relembra::Extent row, time;
+  template <class T> relembra::Sequence<T> as() const { return {at<T>(data), row, time}; }
+};
+
+template <class T> std::vector<relembra::Weights<T>> weights_of(const Addresses& a) {
+  std::vector<relembra::Weights<T>> weights;
+  for (std::size_t i = 0; i + 3 < a.size(); i += 4)
+    weights.push_back({at<const T>(a[i]), at<const T>(a[i + 1]), at<const T>(a[i + 2]),
+                       at<const T>(a[i + 3])});
+  return weights;
+}
+
+// What forward and backward share: where the call's input is.
+struct Input {
+  bool twofold;
+  relembra::Batch batch;
+  SequenceAt x;
+  Addresses weights;  // four for each layer and direction
+  Address hidden, cell;
+  Addresses gaps;     // one for each gap between layers
+  int threads;
+
+  template <class T> relembra::StackInput<T> as() const {
+    relembra::StackInput<T> input{
+        batch, x.as<const T>(), weights_of<T>(weights), at<const T>(hidden), at<const T>(cell),
+        {},    threads};
+    for (const Address gap : gaps) input.gaps.push_back(at<const T>(gap));
+    return input;
+  }
+};
+
+Input make_input(bool twofold, relembra::Extent rows, relembra::Extent steps, Address lengths,
+                 Address mask, Address reset, Address x, relembra::Extent x_row,
+                 relembra::Extent x_time, Addresses weights, Address hidden, Address cell,
+                 Addresses gaps, int threads) {
+  return {twofold,
+          {rows, steps, at<const std::int64_t>(lengths), at<const bool>(mask),
+           at<const bool>(reset)},
+          {x, x_row, x_time},
+          std::move(weights),
+          hidden,
+          cell,
+          std::move(gaps),
+          threads};
+}
+
+std::unique_ptr<relembra::Tape> forward(const relembra::StackShape& shape, const Input& input,
+                                        Address y, relembra::Extent y_row, relembra::Extent y_time,
+                                        Address hidden, Address cell, bool keep) {
+  const nb::gil_scoped_release unlocked;
+  const SequenceAt to{y, y_row, y_time};
+  if (input.twofold)
+    return relembra::stack_forward<double>(
+        shape, input.as<double>(), {to.as<double>(), at<double>(hidden), at<double>(cell)}, keep);
+  return relembra::stack_forward<float>(
+      shape, input.as<float>(), {to.as<float>(), at<float>(hidden), at<float>(cell)}, keep);
+}
+
+struct Gradients {
+  SequenceAt d_y;
+  Address d_hidden, d_cell;
+  SequenceAt d_x;
+  Address d_hidden0, d_cell0;
+  Addresses weights;
+
+  template <class T> relembra::StackGradients<T> as() const {
+    relembra::StackGradients<T> g{d_y.as<const T>(),    at<const T>(d_hidden), at<const T>(d_cell),
+                                  d_x.as<T>(),          at<T>(d_hidden0),      at<T>(d_cell0),
+                                  {}};
+    for (std::size_t i = 0; i + 3 < weights.size(); i += 4)
+      g.weights.push_back({at<T>(weights[i]), at<T>(weights[i + 1]), at<T>(weights[i + 2]),
+                           at<T>(weights[i + 3])});
+    return g;
+  }
+};
+
+void backward(const relembra::Tape& tape, const Input& input, Address y, relembra::Extent y_row,
+              relembra::Extent y_time, Address d_y, relembra::Extent d_y_row,
+              relembra::Extent d_y_time, Address d_hidden, Address d_cell, Address d_x,
+              relembra::Extent d_x_row, relembra::Extent d_x_time, Address d_hidden0,
+              Address d_cell0, Addresses d_weights) {
+  const nb::gil_scoped_release unlocked;
+  const SequenceAt seen{y, y_row, y_time};
+  const Gradients gradients{{d_y, d_y_row, d_y_time}, d_hidden,  d_cell,
+                            {d_x, d_x_row, d_x_time}, d_hidden0, d_cell0,
+                            std::move(d_weights)};
+  if (input.twofold)
+    relembra::stack_backward<double>(tape, input.as<double>(), seen.as<const double>(),
+                                     gradients.as<double>());
+  else
+    relembra::stack_backward<float>(tape, input.as<float>(), seen.as<const float>(),
+                                    gradients.as<float>());
+}
+
+// The elementwise functions, for the tests of their errors: 0 exp, 1 logistic, 2 tanh.
+void apply(int function, bool twofold, Address x, Address y, relembra::Extent count) {
+  if (twofold)
+    relembra::kernels_of<double>().apply(function, at<const double>(x), at<double>(y), count);
+  else
+    relembra::kernels_of<float>().apply(function, at<const float>(x), at<float>(y), count);
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -38,4 +161,34 @@ NB_MODULE(_native, m) {
   m.def("instruction_sets", &instruction_sets,
         "Return the instruction sets that this CPU can run, the widest last:\n"
         "some of 'baseline', 'neon', 'avx2' (with FMA) and 'avx512' (F, BW, DQ, VL).");
+  m.def("instruction_set", &instruction_set,
+        "Return the instruction set in use: the widest, or what RELEMBRA_ISA names.");
+  m.def("apply", &apply, "Apply exp (0), logistic (1) or tanh (2) to an array.");
+
+  nb::enum_<relembra::CellKind>(m, "CellKind")
+      .value("rnn_tanh", relembra::CellKind::rnn_tanh)
+      .value("rnn_relu", relembra::CellKind::rnn_relu)
+      .value("lstm", relembra::CellKind::lstm)
+      .value("gru", relembra::CellKind::gru);
+  nb::class_<relembra::StackShape>(m, "StackShape")
+      .def(
+          "__init__",
+          [](relembra::StackShape* self, relembra::CellKind kind, relembra::Extent inputs,
+             relembra::Extent units, int layers, int directions) {
+            new (self) relembra::StackShape{kind, inputs, units, layers, directions};
+          },
+          nb::arg("kind"), nb::arg("inputs"), nb::arg("units"), nb::arg("layers"),
+          nb::arg("directions"));
+  nb::class_<Input>(m, "Input").def("__init__", [](Input* self, bool twofold, relembra::Extent rows,
+                                                   relembra::Extent steps, Address lengths,
+                                                   Address mask, Address reset, Address x,
+                                                   relembra::Extent x_row, relembra::Extent x_time,
+                                                   Addresses weights, Address hidden, Address cell,
+                                                   Addresses gaps, int threads) {
+    new (self) Input(make_input(twofold, rows, steps, lengths, mask, reset, x, x_row, x_time,
+                                std::move(weights), hidden, cell, std::move(gaps), threads));
+  });
+  nb::class_<relembra::Tape>(m, "Tape").def_prop_ro("bytes", &relembra::Tape::bytes);
+  m.def("forward", &forward);
+  m.def("backward", &backward);
 }

@@ -150,7 +150,7 @@ def make_call(spec: StackSpec, asked: set[str], dtype=torch.float64) -> dict:
     return call
 
 
-def _torch_takes(spec: StackSpec, call: dict) -> bool:
+def _torch_takes(spec: StackSpec, call: dict, x) -> bool:
     """What PyTorch's kernels can do, in our own words."""
     cell, noise = spec.cell, call.get("noise")
     plain = {"activation", "recurrent_dropout", "recurrent_dropout_kind", "projection"}
@@ -165,13 +165,31 @@ def _torch_takes(spec: StackSpec, call: dict) -> bool:
     return not asked & {"mask", "reset", "trace"}
 
 
+def _native_takes(spec: StackSpec, call: dict, x) -> bool:
+    """What our own kernels can do."""
+    if x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
+        return False
+    cell, noise = spec.cell, call.get("noise")
+    plain = {"activation", "recurrent_dropout", "recurrent_dropout_kind"}
+    usual = CellSpec(kind=cell.kind)
+    changed = {name for name in vars(usual) if getattr(cell, name) != getattr(usual, name)}
+    allowed = ("tanh", "relu") if cell.kind == "rnn" else ("tanh",)
+    if changed - plain or cell.activation.name not in allowed or call.get("trace"):
+        return False
+    return noise is None or not cell.recurrent_dropout or cell.recurrent_dropout_kind == "weights"
+
+
 # A path that is added says here what it takes; without that its conformance tests fail.
-TAKES = {"reference": lambda spec, call: True, "torch": _torch_takes}
+TAKES = {
+    "native": _native_takes,
+    "torch": _torch_takes,
+    "reference": lambda spec, call, x: True,
+}
 
 
 def compute(path: str, x, parameters, spec: StackSpec, call: dict):
     """Run a call on a path; where it must refuse, see it refused in words, and return None."""
-    if TAKES[path](spec, call):
+    if TAKES[path](spec, call, x):
         result = recurrent(x, parameters, spec, path=path, **call)
         assert result.path == path
         return result

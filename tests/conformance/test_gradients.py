@@ -52,7 +52,9 @@ def test_a_deep_stack(kind):
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "reference"])
-@pytest.mark.parametrize("asked", [{"states"}, {"lengths", "states", "noise"}], ids=str)
+@pytest.mark.parametrize(
+    "asked", [{"states"}, {"lengths", "states", "noise"}], ids=lambda asked: " ".join(sorted(asked))
+)
 @EACH_CELL
 def test_paths_agree(cell, asked, path):
     """The other paths' gradients equal the reference's, for every tensor."""

@@ -28,19 +28,23 @@ def request(spec=PLAIN, **parts) -> Request:
 
 def test_auto_takes_the_fast_path_where_it_can():
     choice = choose(request())
-    assert (choice.path, choice.slow) == ("torch", False)
-    assert str(choice) == "torch: PyTorch's CPU kernels can compute it"
+    assert (choice.path, choice.slow) == ("native", False)
+    assert str(choice) == "native: our own kernels can compute it"
 
 
 def test_auto_says_why_it_cannot():
     choice = choose(request(PEEPING))
-    assert choice == Choice("reference", "PyTorch's lstm does not know peepholes", slow=True)
+    native, torchs = (f"{who} lstm does not know peepholes" for who in ("the native", "PyTorch's"))
+    assert choice == Choice("reference", f"{native}; {torchs}", slow=True)
 
 
 def test_all_reasons_are_named():
     cell = CellSpec(kind="lstm", peepholes=True, layer_norm=True, zoneout_cell=0.1)
     reason = choose(request(dataclasses.replace(PLAIN, cell=cell))).reason
-    assert reason == "PyTorch's lstm does not know layer normalisation, peepholes, zoneout"
+    assert reason.endswith("PyTorch's lstm does not know layer normalisation, peepholes, zoneout")
+    assert reason.startswith(
+        "the native lstm does not know layer normalisation, peepholes, zoneout"
+    )
 
 
 @pytest.mark.parametrize("name", ["zoneout_hidden", "zoneout_cell", "candidate"])
@@ -55,6 +59,8 @@ def test_masks_given_by_hand_are_never_dropped(name):
 
 def test_empty_input_is_not_called_slow():
     choice = choose(request(x=torch.zeros(0, 5, 3)))
+    assert (choice.path, choice.slow) == ("native", False)
+    choice = choose(request(PEEPING, x=torch.zeros(0, 5, 3)))
     assert (choice.path, choice.slow) == ("reference", False)
 
 
@@ -63,7 +69,9 @@ def test_the_path_asked_for():
     assert choose(request(), "torch") == Choice("torch", "asked for")
     with pytest.raises(ConfigError, match="does not know peepholes; use path='auto'"):
         choose(request(PEEPING), "torch")
-    with pytest.raises(ConfigError, match="unknown path 'gpu'; known: auto, torch, reference"):
+    with pytest.raises(
+        ConfigError, match="unknown path 'gpu'; known: auto, native, torch, reference"
+    ):
         choose(request(), "gpu")
 
 
@@ -76,4 +84,4 @@ def test_the_function_checks_before_it_computes():
     parameters = {k: torch.zeros(s) for k, s in PLAIN.parameter_shapes().items()}
     with pytest.raises(ValueError, match="input has 2 features, expected 3"):
         recurrent(torch.zeros(2, 5, 2), parameters, PLAIN)
-    assert recurrent(torch.zeros(2, 5, 3), parameters, PLAIN).path == "torch"
+    assert recurrent(torch.zeros(2, 5, 3), parameters, PLAIN).path == "native"

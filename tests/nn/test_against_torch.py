@@ -61,7 +61,10 @@ def assert_same(ours, theirs):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
-def both_paths(ours):
+def all_paths(ours):
+    if not ours.proj_size:
+        yield "native"
+        ours.path = "torch"
     yield "torch"
     ours.path = "reference"
     yield "reference"
@@ -76,7 +79,7 @@ def test_same_results_and_gradients(kind, args, options):
     for hx in (None, states(theirs, 2)):
         x = torch.randn(*shape, theirs.input_size, requires_grad=True)
         expected = theirs(x, hx)
-        for path in both_paths(ours):
+        for path in all_paths(ours):
             result = ours(x, hx)
             assert ours.last_path == path
             assert_same(result, expected)
@@ -125,7 +128,7 @@ def test_unbatched(kind, batch_first):
     theirs, ours = pair(kind, 3, 4, 2, batch_first=batch_first, bidirectional=True)
     x = torch.randn(5, 3)
     for hx in (None, states(theirs, None)):
-        for _ in both_paths(ours):
+        for _ in all_paths(ours):
             assert_same(ours(x, hx), theirs(x, hx))
     mask = torch.tensor([True, True, True, False, False])
     by_mask, by_length = ours(x, mask=mask), ours(x, lengths=torch.tensor(3))
@@ -144,7 +147,7 @@ def test_packed(kind, lengths, enforce_sorted):
     packed = pack_padded_sequence(torch.randn(5, 4, 3), lengths, enforce_sorted=enforce_sorted)
     for hx in (None, states(theirs, 4)):
         expected = theirs(packed, hx)
-        for _ in both_paths(ours):
+        for _ in all_paths(ours):
             result = ours(packed, hx)
             assert_same(result, expected)
             for name in ("batch_sizes", "sorted_indices", "unsorted_indices"):
@@ -178,7 +181,7 @@ def test_lengths_equal_packing(kind):
     packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     output, state = theirs(packed)
     padded, _ = torch.nn.utils.rnn.pad_packed_sequence(output, batch_first=True)
-    for _ in both_paths(ours):
+    for _ in all_paths(ours):
         assert_same(ours(x, lengths=lengths), (padded, state))
 
 

@@ -31,8 +31,6 @@ SLOW = [
     (nn.GRU(3, 4, reset_after=False), {}, "the reset gate before the product"),
     (nn.GRU(3, 4, recurrent_dropout=0.1), {}, "recurrent dropout"),
     (nn.LSTM(3, 4, recurrent_dropout=0.1, recurrent_dropout_kind="candidate"), {}, "dropout"),
-    (nn.GRU(3, 4), {"mask": MASK}, "no mask"),
-    (nn.LSTM(3, 4), {"reset": MASK}, "reset the state"),
     (nn.LSTM(3, 4), {"trace": True}, "states or gates"),
 ]
 FAST = [
@@ -43,6 +41,9 @@ FAST = [
     (nn.GRU(3, 4, gate_activation="logistic"), {"hold_output": True}),
     (nn.GRU(3, 4, recurrent_dropout=0.5, recurrent_dropout_kind="weights"), {}),
     (nn.LSTM(3, 4, recurrent_dropout=0.5).eval(), {}),
+    (nn.GRU(3, 4), {"mask": MASK}),
+    (nn.GRU(3, 4), {"mask": MASK, "hold_output": True}),
+    (nn.LSTM(3, 4), {"reset": MASK}),
 ]
 
 
@@ -69,20 +70,20 @@ def test_fast_path_is_silent(layer, call):
     call_for_explain = {k: v for k, v in call.items() if k != "hold_output"}
     choice = explain(layer, X, **call_for_explain)
     assert layer.last_path is None  # nothing is computed
-    assert (choice.path, choice.slow) == ("torch", False)
-    assert "CPU kernels" in choice.reason
+    assert (choice.path, choice.slow) == ("native", False)
+    assert "our own kernels" in choice.reason
     layer(X, **call)
-    assert layer.last_path == "torch"
+    assert layer.last_path == "native"
 
 
 def test_another_reason_is_said_again():
-    layer = nn.GRU(3, 4)
-    with pytest.warns(SlowPathWarning, match="mask"):
-        layer(X, mask=MASK)
-    with pytest.warns(SlowPathWarning, match="reset"):
-        layer(X, reset=MASK)
+    layer = nn.GRU(3, 4, recurrent_dropout=0.1)
+    with pytest.warns(SlowPathWarning, match="recurrent dropout"):
+        layer(X)
+    with pytest.warns(SlowPathWarning, match="states or gates"):
+        layer.eval()(X, trace=True)
     layer(X)
-    assert layer.last_path == "torch"
+    assert layer.last_path == "native"
 
 
 def test_packed_input_points_at_its_caller_too():
@@ -91,7 +92,7 @@ def test_packed_input_points_at_its_caller_too():
         layer(PACKED)
     assert said[0].filename == __file__
     assert explain(layer, PACKED).path == "reference"
-    assert explain(nn.GRU(3, 4), PACKED).path == "torch"
+    assert explain(nn.GRU(3, 4), PACKED).path == "native"
 
 
 def test_path_asked_for():
@@ -103,7 +104,9 @@ def test_path_asked_for():
         ConfigError, match="torch path cannot compute this: PyTorch's lstm does not know"
     ):
         nn.LSTM(3, 4, peepholes=True, path="torch")(X)
-    with pytest.raises(ConfigError, match=r"unknown path 'fast'; known: auto, torch, reference"):
+    with pytest.raises(
+        ConfigError, match=r"unknown path 'fast'; known: auto, native, torch, reference"
+    ):
         nn.LSTM(3, 4, path="fast")(X)
 
 

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from relembra._errors import ConfigError
+from relembra.engine._native_path import native_refusal, run_native
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._torch_path import run_torch, torch_refusal
 
 __all__ = ["PATHS", "Choice", "PathName", "choose", "run"]
 
-PathName = Literal["auto", "torch", "reference"]
+PathName = Literal["auto", "native", "torch", "reference"]
 
 PATHS: dict[str, Callable[[Request], Recurrence]] = {
+    "native": run_native,
     "torch": run_torch,
     "reference": run_reference,
 }
 """The paths by name, fastest first."""
+
+_REFUSALS = {"native": native_refusal, "torch": torch_refusal}
 
 
 @dataclass(frozen=True)
@@ -52,20 +56,27 @@ def choose(request: Request, path: PathName = "auto") -> Choice:
     ConfigError
         The path that was asked for does not exist, or cannot compute the request.
     """
-    refusal = torch_refusal(request)
+    if path == "auto":
+        return _fastest(request)
     if path == "reference":
         return Choice("reference", "asked for")
-    if path == "torch":
-        if refusal:
-            raise ConfigError(f"the torch path cannot compute this: {refusal}; use path='auto'")
-        return Choice("torch", "asked for")
-    if path != "auto":
+    if path not in _REFUSALS:
         raise ConfigError(f"unknown path {path!r}; known: auto, {', '.join(PATHS)}")
-    if refusal:
+    if refusal := _REFUSALS[path](request):
+        raise ConfigError(f"the {path} path cannot compute this: {refusal}; use path='auto'")
+    return Choice(path, "asked for")
+
+
+def _fastest(request: Request) -> Choice:
+    not_native = native_refusal(request)
+    if not_native is None:
+        return Choice("native", "our own kernels can compute it")
+    if refusal := torch_refusal(request):
         # On empty input no path is faster than another.
-        return Choice("reference", refusal, slow=request.x.numel() > 0)
+        reason = f"{not_native}; {refusal}"
+        return Choice("reference", reason, slow=request.x.numel() > 0)
     where = "cuDNN" if request.x.is_cuda else "PyTorch's CPU kernels"
-    return Choice("torch", f"{where} can compute it")
+    return Choice("torch", f"{where} can compute it ({not_native})")
 
 
 def run(request: Request, path: str) -> Recurrence:

@@ -1,0 +1,125 @@
+// What the driver (compiled once) and the kernels (compiled for each instruction set) say to each
+// other: plain structures and a table of functions. No member functions and no templates of the
+// standard library here, because both kinds of translation units include this file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace relembra {
+
+using Extent = std::ptrdiff_t;
+
+enum class CellKind : int { rnn_tanh, rnn_relu, lstm, gru };
+
+// The walk of some rows through time in one direction. Row r takes count[r] steps; rows stand in
+// descending order of count, so at walk step s the rows 0 ... active(s) - 1 move. A position is a
+// pair (s, r), numbered step by step. Masked and padded steps are no steps at all.
+struct Walk {
+  Extent rows;
+  Extent steps;                 // of the first row
+  Extent batch_steps;           // T
+  bool reverse;
+  const std::int32_t* row;      // (rows) which row of the batch
+  const std::int32_t* count;    // (rows)
+  const std::int32_t* active;   // (steps), or null: all rows take all steps
+  const Extent* offset;         // (steps + 1) position of (s, 0), or null: s * rows
+  const std::int32_t* time;     // (positions) t, or null: s, or count - 1 - s in reverse
+  const std::uint8_t* reset;    // (positions) the state is cleared before the step, or null
+  const std::uint8_t* cleared;  // (rows) a reset after the last step clears the final state, or null
+  Extent base;                  // positions of the walks before this one
+};
+
+// Several workers may share the rows of one walk, each with its own units, in step by a barrier.
+struct Barrier {
+  int arrived;
+  int generation;
+};
+
+// An array (B, T, features) whose features are adjacent.
+template <class T> struct Sequence {
+  T* data;
+  Extent row, time;  // strides
+};
+
+template <class T> struct Weights {
+  const T *ih, *hh, *bias_ih, *bias_hh;  // PyTorch's layout; the biases may be null
+};
+template <class T> struct WeightGradients {
+  T *ih, *hh, *bias_ih, *bias_hh;
+};
+
+// Sizes of one layer and direction; filled by Kernels::measure.
+struct Shape {
+  CellKind kind;
+  Extent inputs, units;
+  Extent groups;          // vectors of units
+  Extent padded;          // units, rounded up to whole vectors
+  Extent position;        // elements of a position: gates and what backward needs beside them
+  Extent packed_ih, packed_hh;            // elements, for the forward products
+  Extent packed_ih_back, packed_hh_back;  // for dx and dh
+  Extent packed_bias;
+  Extent gradient;        // elements of one private gradient buffer
+};
+
+template <class T> struct Layer {
+  const Shape* shape;
+  const T *ih, *hh, *bias;            // packed
+  const T *ih_back, *hh_back;         // packed for backward; ih_back null when dx is not wanted
+  const Walk* walks;                  // (teams)
+  Barrier* barriers;                  // (teams)
+  int teams, members;
+  Sequence<const T> x;
+  const T *hidden0, *cell0;           // (B, H), or null for zeros
+  T* gates;                           // (positions, position), or null in inference
+  T* cells;                           // (positions, padded), or null
+  T* scratch;                         // (teams) of scratch_stride elements
+  Extent scratch_stride;
+  Extent chunk;                       // positions that are worked on at a time
+};
+
+template <class T> struct Forward {
+  Layer<T> layer;
+  Sequence<T> output;
+  T *hidden, *cell;                   // (B, H) final states
+};
+
+template <class T> struct Backward {
+  Layer<T> layer;
+  Sequence<const T> output;           // what forward gave
+  Sequence<const T> d_output;         // data may be null: zeros
+  const T *d_hidden, *d_cell;         // (B, H), or null: zeros
+  Sequence<T> d_x;                    // data may be null: not wanted
+  bool add_to_d_x;                    // the other direction has been there
+  T *d_hidden0, *d_cell0;             // (B, H)
+  T* gradients;                       // (teams) of shape.gradient elements
+  WeightGradients<T> weights;
+};
+
+template <class T> struct Packing {
+  const Shape* shape;
+  Weights<T> weights;
+  T *ih, *hh, *bias, *ih_back, *hh_back;  // the last two may be null
+};
+
+template <class T> struct Kernels {
+  int width;
+  void (*measure)(Shape*);
+  // Elements of scratch that a team needs.
+  Extent (*forward_scratch)(const Layer<T>*);
+  Extent (*backward_scratch)(const Layer<T>*);
+  // Each is called once for every share in 0 ... shares - 1, by any thread.
+  void (*pack)(const Packing<T>*, int share, int shares);
+  void (*forward)(const Forward<T>*, int share);    // teams * members shares
+  void (*backward)(const Backward<T>*, int share);  // teams * members shares
+  void (*collect)(const Backward<T>*, int share, int shares);
+  // Elementwise, for the tests of the mathematics.
+  void (*apply)(int function, const T* x, T* y, Extent n);
+};
+
+struct KernelTable {
+  const Kernels<float>* single;
+  const Kernels<double>* twofold;
+};
+
+}  // namespace relembra

@@ -1,0 +1,30 @@
+// Memory for what lives as long as a call or a step of training, kept for the next one.
+#pragma once
+
+#include <cstddef>
+
+namespace relembra {
+
+// A block of uninitialised memory, aligned to 64 bytes. Given back blocks are kept, up to a limit,
+// because the system clears fresh pages, which costs more than filling them.
+class Block {
+ public:
+  Block() = default;
+  explicit Block(std::size_t bytes);
+  ~Block();
+  Block(Block&& other) noexcept;
+  Block& operator=(Block&& other) noexcept;
+
+  template <class T> T* as() const { return static_cast<T*>(data_); }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+template <class T> Block block_of(std::ptrdiff_t elements) {
+  return Block(static_cast<std::size_t>(elements) * sizeof(T));
+}
+
+}  // namespace relembra

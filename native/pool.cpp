@@ -1,0 +1,144 @@
+#include "pool.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+namespace relembra {
+namespace {
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Some 50 to 150 microseconds: long enough for the next call of a training step, too short to take
+// the core from torch's own threads.
+constexpr int spins = 4000;
+
+}  // namespace
+
+struct Pool {
+  std::mutex busy;       // held by the lease
+  int workers = 0;       // guarded by `busy`
+
+  // The job. Written while no worker is inside and it is not open.
+  void (*f)(const void*, int) = nullptr;
+  const void* context = nullptr;
+  int shares = 0, helpers = 0;
+
+  alignas(64) std::atomic<std::uint32_t> calls{0};  // counts up whenever workers shall look up
+  alignas(64) std::atomic<int> next{0};             // the share that nobody has taken yet
+  alignas(64) std::atomic<bool> open{false};
+  std::atomic<int> inside{0};                       // workers that may be looking at the job
+  alignas(64) std::atomic<int> spinning{0};
+
+  void take_shares() {
+    for (int share; (share = next.fetch_add(1, std::memory_order_acq_rel)) < shares;)
+      f(context, share);
+  }
+
+  void work(int index) {
+    std::uint32_t seen = 0;
+    for (;;) {
+      spinning.fetch_add(1, std::memory_order_relaxed);
+      for (int i = 0; i < spins && calls.load(std::memory_order_acquire) == seen; ++i) pause();
+      spinning.fetch_sub(1, std::memory_order_relaxed);
+      while (calls.load(std::memory_order_acquire) == seen) calls.wait(seen);
+      seen = calls.load(std::memory_order_acquire);
+      // Either we see that the job is closed, or its owner sees that we are inside.
+      inside.fetch_add(1, std::memory_order_seq_cst);
+      if (open.load(std::memory_order_seq_cst) && index < helpers) take_shares();
+      if (inside.fetch_sub(1, std::memory_order_seq_cst) == 1) inside.notify_one();
+    }
+  }
+
+  void call_workers() {
+    calls.fetch_add(1, std::memory_order_release);
+    calls.notify_all();
+  }
+
+  // As many as the system gives; returns how many threads there are.
+  int grow(int threads) {
+    while (workers < threads - 1 && workers < 255) {
+      try {
+        std::thread([this, index = workers] { work(index); }).detach();
+        ++workers;
+      } catch (const std::system_error&) {  // no more threads to be had: go on with those there are
+        break;
+      }
+    }
+    return workers + 1;
+  }
+};
+
+namespace {
+
+// Never destroyed: workers may sleep in it when the process ends.
+std::atomic<Pool*> current{nullptr};
+
+// A forked child has none of the parent's threads; it begins anew and leaves the old pool alone.
+void after_fork_in_child() { current.store(nullptr, std::memory_order_release); }
+
+Pool* pool() {
+  static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
+  (void)registered;
+  Pool* p = current.load(std::memory_order_acquire);
+  if (p) return p;
+  Pool* fresh = new Pool;
+  if (current.compare_exchange_strong(p, fresh, std::memory_order_acq_rel)) return fresh;
+  delete fresh;
+  return p;
+}
+
+}  // namespace
+
+Lease::Lease(int threads) {
+  if (threads < 2) return;
+  Pool* p = pool();
+  if (!p->busy.try_lock()) return;
+  pool_ = p;
+  const int had = p->grow(threads);
+  threads_ = threads < had ? threads : had;
+  p->call_workers();  // those asleep wake while the caller prepares the job
+}
+
+Lease::~Lease() {
+  if (pool_) pool_->busy.unlock();
+}
+
+int Lease::ready() const {
+  if (!pool_) return 1;
+  const int all = pool_->spinning.load(std::memory_order_relaxed) + 1;
+  return all < threads_ ? all : threads_;
+}
+
+void Lease::run(int shares, void (*f)(const void*, int), const void* context) {
+  const int helpers = (shares < threads_ ? shares : threads_) - 1;
+  if (helpers < 1) {
+    for (int share = 0; share < shares; ++share) f(context, share);
+    return;
+  }
+  Pool& p = *pool_;
+  p.f = f;
+  p.context = context;
+  p.shares = shares;
+  p.helpers = helpers;
+  p.next.store(0, std::memory_order_relaxed);
+  p.open.store(true, std::memory_order_seq_cst);
+  p.call_workers();
+  p.take_shares();
+  p.open.store(false, std::memory_order_seq_cst);
+  for (int i = 0; i < 10 * spins && p.inside.load(std::memory_order_seq_cst) != 0; ++i) pause();
+  for (int left; (left = p.inside.load(std::memory_order_seq_cst)) != 0;) p.inside.wait(left);
+}
+
+}  // namespace relembra

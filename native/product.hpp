@@ -1,0 +1,108 @@
+// Products of rows with packed panels, written to rows of memory; and how weights are packed.
+#pragma once
+
+#include "tile.hpp"
+
+namespace relembra::RELEMBRA_ISA {
+namespace {
+
+// Y = A P, where panel j goes to column `first + j * step` of a row of Y.
+template <class T> struct Product {
+  const T* panels;
+  Index vectors;  // columns of P, in vectors
+  Index k;        // rows of P
+  Runs ks;        // where they are in a row of A
+  Index first, step;
+  Index columns;  // with Ragged: elements that may be written
+};
+
+template <int V> constexpr Index panel_count(Index vectors) { return (vectors + V - 1) / V; }
+
+template <class T, int R, int V, int P, int Panel, bool Ragged>
+RELEMBRA_INLINE void product_tile(const Product<T>& y, const T* const* a, T* const* to,
+                                  const T* const* add, Index p) {
+  const Index stride = y.k * Panel * width<T>;
+  tile<T, R, V, P>(a, y.ks, y.panels + p * stride, stride, [&](int r, int i, int v, Vec<T> sum) {
+    const Index column = y.first + (p + i) * y.step + v * width<T>;
+    if constexpr (Ragged) {
+      const int lanes = static_cast<int>(y.columns - column < width<T> ? y.columns - column : width<T>);
+      if (add) sum = sum + load_upto<T>(add[r] + column, lanes);
+      store_upto<T>(to[r] + column, sum, lanes);
+    } else {
+      if (add) sum = sum + load<T>(add[r] + column);
+      store<T>(to[r] + column, sum);
+    }
+  });
+}
+
+template <class T, int R, int V, int P, int Panel, bool Ragged>
+RELEMBRA_INLINE Index product_run(const Product<T>& y, const T* const* a, T* const* to,
+                                  const T* const* add, Index p, Index end) {
+  for (; p + P <= end; p += P) product_tile<T, R, V, P, Panel, Ragged>(y, a, to, add, p);
+  if constexpr (P > 1) return product_run<T, R, V, P / 2, Panel, Ragged>(y, a, to, add, p, end);
+  return p;
+}
+
+// The panels p ... end - 1 of up to tile_rows(V) rows. `add` is added, null for nothing.
+template <class T, int V, bool Ragged>
+[[gnu::noinline]] void product(const Product<T>& y, const T* const* a, T* const* to,
+                               const T* const* add, int rows, Index p, Index end) {
+  const Index full = y.vectors / V;
+  with_constant<tile_rows(V)>(rows, [&](auto r) {
+    constexpr int R = decltype(r)::value;
+    p = product_run<T, R, V, panels_at_once(R, V), V, Ragged>(y, a, to, add, p,
+                                                              end < full ? end : full);
+    if constexpr (V > 1) {
+      if (p < end)
+        with_constant<V - 1>(static_cast<int>(y.vectors - full * V), [&](auto v) {
+          product_tile<T, R, decltype(v)::value, 1, V, Ragged>(y, a, to, add, p);
+        });
+    }
+  });
+}
+
+// Rows in blocks of nearly equal size, none larger than `most`.
+struct Blocks {
+  Index count, small, larger;
+};
+RELEMBRA_INLINE Blocks blocks_of(Index rows, int most) {
+  const Index count = (rows + most - 1) / most;
+  return {count, count ? rows / count : 0, count ? rows % count : 0};
+}
+RELEMBRA_INLINE int block_size(const Blocks& b, Index i) {
+  return static_cast<int>(b.small + (i < b.larger));
+}
+
+// C += A^T B over `count` positions: rows of C are columns of A, its panels those of B.
+template <class T, int V>
+[[gnu::noinline]] void outer_product(const T* a, Index lda, Index rows, const T* b, Index ldb,
+                                     Index first, Index step, Index count, T* c, Index ldc,
+                                     Index vectors, Index p, Index end) {
+  const Index full = vectors / V;
+  const Blocks blocks = blocks_of(rows, tile_rows(V));
+  for (; p < end; ++p) {
+    const T* panel = b + first + p * step;
+    T* to = c + p * V * width<T>;
+    const int v = p < full ? V : static_cast<int>(vectors - full * V);
+    Index row = 0;
+    for (Index i = 0; i < blocks.count; ++i) {
+      const int size = block_size(blocks, i);
+      with_constant<tile_rows(V)>(size, [&](auto r) {
+        constexpr int R = decltype(r)::value;
+        if (v == V) {
+          outer_tile<T, R, V>(a + row, lda, panel, ldb, count, to + row * ldc, ldc);
+          return;
+        }
+        if constexpr (V > 1)
+          with_constant<V - 1>(v, [&](auto narrow) {
+            outer_tile<T, R, decltype(narrow)::value>(a + row, lda, panel, ldb, count,
+                                                      to + row * ldc, ldc);
+          });
+      });
+      row += size;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace relembra::RELEMBRA_ISA

@@ -1,0 +1,290 @@
+#include "stack.hpp"
+
+#include <algorithm>
+
+#include "dispatch.hpp"
+#include "memory.hpp"
+#include "pool.hpp"
+
+namespace relembra {
+namespace {
+
+// Multiply-adds below which waking a second thread costs more than it saves.
+constexpr double worth_a_thread = 5e5;
+// Multiply-adds of one step of all rows below which its members would mostly wait for each other.
+constexpr double worth_a_member = 6e4;
+
+constexpr Extent forward_chunk_bytes = 192 << 10;
+constexpr Extent backward_chunk_bytes = 384 << 10;
+
+double work_of(const Shape& s) {
+  const double gates = s.kind == CellKind::lstm ? 4 : s.kind == CellKind::gru ? 3 : 1;
+  return gates * static_cast<double>(s.units) * static_cast<double>(s.units);
+}
+
+template <class T> struct LayerTape {
+  Block gates, cells;
+};
+
+template <class T> class StackTape final : public Tape {
+ public:
+  StackShape shape;
+  std::vector<Shape> layers;          // (layers)
+  std::vector<Plan> plans;            // (directions)
+  std::vector<LayerTape<T>> walks;    // (layers * directions)
+  std::vector<Block> between;         // (layers - 1) outputs (B, T, directions * H)
+  std::vector<Block> dropped;         // (layers - 1) the same times the dropout masks
+  bool kept = false;
+
+  Extent bytes() const override {
+    std::size_t sum = 0;
+    for (const auto& w : walks) sum += w.gates.bytes() + w.cells.bytes();
+    for (const auto& b : between) sum += b.bytes();
+    for (const auto& b : dropped) sum += b.bytes();
+    return static_cast<Extent>(sum);
+  }
+  Extent width() const { return shape.units * shape.directions; }
+};
+
+int teams_for(const StackShape& shape, const Shape& first, const Batch& batch, int threads) {
+  const double work = work_of(first) * static_cast<double>(batch.rows * batch.steps * shape.layers);
+  const double useful = std::max(1.0, work / worth_a_thread);
+  return static_cast<int>(std::max<double>(
+      1, std::min({static_cast<double>(threads), static_cast<double>(batch.rows), useful})));
+}
+
+int members_for(const Shape& s, const Batch& batch, int teams, int threads) {
+  if (teams > 1 || batch.rows >= threads) return 1;
+  const double useful = work_of(s) * static_cast<double>(batch.rows) / worth_a_member;
+  return static_cast<int>(std::clamp(useful, 1.0, static_cast<double>(threads)));
+}
+
+// Features of one direction inside an array (B, T, directions * H).
+template <class T> Sequence<T> of_direction(Sequence<T> y, int direction, Extent units) {
+  if (y.data) y.data += direction * units;
+  return y;
+}
+
+template <class T> Sequence<T> dense_sequence(T* data, Extent steps, Extent width) {
+  return {data, steps * width, width};
+}
+
+template <class T> T* offset_or_null(T* p, Extent by) { return p ? p + by : nullptr; }
+
+template <class T>
+void multiply(Lease& lease, const T* a, const T* b, T* to, Extent count) {
+  const int shares = count > (1 << 16) ? lease.threads() : 1;
+  lease.run(shares, [&](int share) {
+    for (Extent i = count * share / shares; i < count * (share + 1) / shares; ++i)
+      to[i] = a[i] * b[i];
+  });
+}
+
+// The input of a layer: the call's, or the output of the layer below.
+template <class T>
+Sequence<const T> input_of(const StackTape<T>& tape, const StackInput<T>& input, int layer) {
+  if (layer == 0) return input.x;
+  const Block& below =
+      input.gaps[layer - 1] ? tape.dropped[layer - 1] : tape.between[layer - 1];
+  return dense_sequence<const T>(below.template as<T>(), input.batch.steps, tape.width());
+}
+
+template <class T>
+Layer<T> layer_of(const StackTape<T>& tape, const StackInput<T>& input, int layer, int direction,
+                  Extent chunk_bytes, Extent chunk_least, const Lease& lease) {
+  const Plan& plan = tape.plans[direction];
+  const Shape& shape = tape.layers[layer];
+  const int index = layer * tape.shape.directions + direction;
+  const Extent state = index * input.batch.rows * shape.units;
+  Layer<T> l{};
+  l.shape = &shape;
+  l.walks = plan.walks().data();
+  l.teams = static_cast<int>(plan.walks().size());
+  l.members = members_for(shape, input.batch, l.teams, lease.ready());
+  l.x = input_of(tape, input, layer);
+  l.hidden0 = offset_or_null(input.hidden, state);
+  l.cell0 = offset_or_null(input.cell, state);
+  l.gates = tape.walks[index].gates.template as<T>();
+  l.cells = tape.walks[index].cells.template as<T>();
+  const Extent row_bytes = shape.packed_bias * static_cast<Extent>(sizeof(T));
+  l.chunk = std::max<Extent>(chunk_least, chunk_bytes / row_bytes);
+  return l;
+}
+
+// Cuts a block into aligned pieces.
+template <class T> struct Cutter {
+  T* at;
+  T* take(Extent elements) {
+    T* p = at;
+    at += (elements + 15) / 16 * 16;
+    return p;
+  }
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>& input,
+                                    const StackOutput<T>& output, bool keep) {
+  const Kernels<T>& kernels = kernels_of<T>();
+  auto tape = std::make_unique<StackTape<T>>();
+  tape->shape = shape;
+  tape->kept = keep;
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    Shape s{};
+    s.kind = shape.kind;
+    s.inputs = layer ? tape->width() : shape.inputs;
+    s.units = shape.units;
+    kernels.measure(&s);
+    tape->layers.push_back(s);
+  }
+  const int teams = teams_for(shape, tape->layers[0], input.batch, input.threads);
+  for (int direction = 0; direction < shape.directions; ++direction)
+    tape->plans.emplace_back(input.batch, direction == 1, teams);
+  tape->walks.resize(shape.layers * shape.directions);
+
+  Lease lease(teams > 1 || members_for(tape->layers[0], input.batch, teams, input.threads) > 1
+                  ? input.threads
+                  : 1);
+  const Extent rows = input.batch.rows, steps = input.batch.steps;
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    const Shape& s = tape->layers[layer];
+    const bool top = layer == shape.layers - 1;
+    Sequence<T> y = output.y;
+    if (!top) {
+      tape->between.push_back(block_of<T>(rows * steps * tape->width()));
+      y = dense_sequence(tape->between.back().template as<T>(), steps, tape->width());
+    }
+    for (int direction = 0; direction < shape.directions; ++direction) {
+      const int index = layer * shape.directions + direction;
+      Plan& plan = tape->plans[direction];
+      if (keep) {
+        tape->walks[index].gates = block_of<T>(plan.positions() * s.position);
+        if (shape.kind == CellKind::lstm)
+          tape->walks[index].cells = block_of<T>(plan.positions() * s.padded);
+      }
+      Forward<T> call{};
+      call.layer = layer_of(*tape, input, layer, direction, forward_chunk_bytes, 16, lease);
+      call.layer.barriers = plan.barriers().data();
+      call.layer.scratch_stride = kernels.forward_scratch(&call.layer);
+      const Block memory = block_of<T>(call.layer.teams * call.layer.scratch_stride + s.packed_ih +
+                                       s.packed_hh + s.packed_bias + 64);
+      Cutter<T> cut{memory.template as<T>()};
+      call.layer.scratch = cut.take(call.layer.teams * call.layer.scratch_stride);
+      Packing<T> packing{&s, input.weights[index], cut.take(s.packed_ih), cut.take(s.packed_hh),
+                         cut.take(s.packed_bias), nullptr, nullptr};
+      const int packers = s.packed_ih + s.packed_hh > 1 << 15 ? lease.threads() : 1;
+      lease.run(packers, [&](int share) { kernels.pack(&packing, share, packers); });
+      call.layer.ih = packing.ih;
+      call.layer.hh = packing.hh;
+      call.layer.bias = packing.bias;
+      call.output = of_direction(y, direction, s.units);
+      call.hidden = output.hidden + index * rows * s.units;
+      call.cell = offset_or_null(output.cell, index * rows * s.units);
+      const int members = call.layer.members;
+      lease.run(call.layer.teams * members, [&](int share) {
+        kernels.forward(&call, share);
+        if (top && share % members == 0)
+          plan.clear_unvisited(share / members, call.output, s.units);
+      });
+    }
+    if (!top && keep == false && layer > 0) tape->between[layer - 1] = Block();
+    if (!top) {
+      tape->dropped.emplace_back();
+      if (input.gaps[layer]) {
+        const Extent count = rows * steps * tape->width();
+        tape->dropped.back() = block_of<T>(count);
+        multiply(lease, tape->between.back().template as<T>(), input.gaps[layer],
+                 tape->dropped.back().template as<T>(), count);
+      }
+    }
+  }
+  if (!keep) return nullptr;
+  return tape;
+}
+
+template <class T>
+void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const T> y,
+                    const StackGradients<T>& gradients) {
+  const auto& tape = dynamic_cast<const StackTape<T>&>(kept);
+  const Kernels<T>& kernels = kernels_of<T>();
+  const StackShape& shape = tape.shape;
+  const Extent rows = input.batch.rows, steps = input.batch.steps;
+  const int teams = static_cast<int>(tape.plans[0].walks().size());
+  Lease lease(teams > 1 || members_for(tape.layers[0], input.batch, teams, input.threads) > 1
+                  ? input.threads
+                  : 1);
+  Block d_below;  // gradient of the input of the layer at hand, which is the output of the one below
+  for (int layer = shape.layers - 1; layer >= 0; --layer) {
+    const Shape& s = tape.layers[layer];
+    const bool top = layer == shape.layers - 1, bottom = layer == 0;
+    const Block d_output_block = std::move(d_below);
+    Sequence<const T> d_y = top ? gradients.d_y
+                                : dense_sequence<const T>(d_output_block.template as<T>(), steps,
+                                                          tape.width());
+    Sequence<const T> seen =
+        top ? y
+            : dense_sequence<const T>(tape.between[layer].template as<T>(), steps, tape.width());
+    Sequence<T> d_x = gradients.d_x;
+    if (!bottom) {
+      d_below = block_of<T>(rows * steps * tape.width());
+      d_x = dense_sequence(d_below.template as<T>(), steps, tape.width());
+    }
+    for (int direction = 0; direction < shape.directions; ++direction) {
+      const int index = layer * shape.directions + direction;
+      const Plan& plan = tape.plans[direction];
+      Backward<T> call{};
+      call.layer =
+          layer_of(tape, input, layer, direction, backward_chunk_bytes, 96, lease);
+      std::vector<Barrier> barriers(call.layer.teams);
+      call.layer.barriers = barriers.data();
+      call.layer.scratch_stride = kernels.backward_scratch(&call.layer);
+      const Extent private_parts = call.layer.teams * s.gradient;
+      const Block memory =
+          block_of<T>(call.layer.teams * call.layer.scratch_stride + private_parts + s.packed_ih +
+                      s.packed_hh + s.packed_bias + s.packed_ih_back + s.packed_hh_back + 128);
+      Cutter<T> cut{memory.template as<T>()};
+      call.layer.scratch = cut.take(call.layer.teams * call.layer.scratch_stride);
+      call.gradients = cut.take(private_parts);
+      T* ih_back = d_x.data ? cut.take(s.packed_ih_back) : nullptr;
+      Packing<T> packing{&s,      input.weights[index], nullptr, nullptr,
+                         nullptr, ih_back,              cut.take(s.packed_hh_back)};
+      const int packers = s.packed_hh > 1 << 15 ? lease.threads() : 1;
+      lease.run(packers, [&](int share) { kernels.pack(&packing, share, packers); });
+      call.layer.ih_back = packing.ih_back;
+      call.layer.hh_back = packing.hh_back;
+      call.output = of_direction(seen, direction, s.units);
+      call.d_output = of_direction(d_y, direction, s.units);
+      call.d_hidden = offset_or_null(gradients.d_hidden, index * rows * s.units);
+      call.d_cell = offset_or_null(gradients.d_cell, index * rows * s.units);
+      call.d_x = d_x;
+      call.add_to_d_x = direction == 1;
+      call.d_hidden0 = gradients.d_hidden0 + index * rows * s.units;
+      call.d_cell0 = offset_or_null(gradients.d_cell0, index * rows * s.units);
+      call.weights = gradients.weights[index];
+      const int members = call.layer.members;
+      lease.run(call.layer.teams * members, [&](int share) {
+        if (bottom && d_x.data && direction == 0 && share % members == 0)
+          plan.clear_unvisited(share / members, d_x, s.inputs);
+        kernels.backward(&call, share);
+      });
+      const int collectors = s.gradient > 1 << 14 ? lease.threads() : 1;
+      lease.run(collectors, [&](int share) { kernels.collect(&call, share, collectors); });
+    }
+    if (!bottom && input.gaps[layer - 1]) {
+      T* d = d_below.template as<T>();
+      multiply(lease, d, input.gaps[layer - 1], d, rows * steps * tape.width());
+    }
+  }
+}
+
+#define RELEMBRA_INSTANTIATE(T)                                                                 \
+  template std::unique_ptr<Tape> stack_forward(const StackShape&, const StackInput<T>&,         \
+                                               const StackOutput<T>&, bool);                    \
+  template void stack_backward(const Tape&, const StackInput<T>&, Sequence<const T>,            \
+                               const StackGradients<T>&);
+RELEMBRA_INSTANTIATE(float)
+RELEMBRA_INSTANTIATE(double)
+#undef RELEMBRA_INSTANTIATE
+
+}  // namespace relembra

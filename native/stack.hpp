@@ -1,0 +1,56 @@
+// Several recurrent layers as one call, forward and backward.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "interface.hpp"
+#include "plan.hpp"
+
+namespace relembra {
+
+struct StackShape {
+  CellKind kind;
+  Extent inputs, units;
+  int layers, directions;
+};
+
+// A call's arrays; addresses that are null mean what the engine's contract says of absent parts.
+template <class T> struct StackInput {
+  Batch batch;
+  Sequence<const T> x;
+  std::vector<Weights<T>> weights;  // (layers * directions)
+  const T *hidden, *cell;           // (layers * directions, B, H)
+  std::vector<const T*> gaps;       // (layers - 1) dropout masks (B, T, directions * H), or null
+  int threads;
+};
+template <class T> struct StackOutput {
+  Sequence<T> y;                    // (B, T, directions * H)
+  T *hidden, *cell;                 // (layers * directions, B, H)
+};
+template <class T> struct StackGradients {
+  Sequence<const T> d_y;            // data may be null
+  const T *d_hidden, *d_cell;       // may be null
+  Sequence<T> d_x;                  // data may be null
+  T *d_hidden0, *d_cell0;           // (layers * directions, B, H)
+  std::vector<WeightGradients<T>> weights;
+};
+
+// What forward keeps for backward.
+class Tape {
+ public:
+  virtual ~Tape() = default;
+  virtual Extent bytes() const = 0;
+};
+
+// Returns null unless `keep`.
+template <class T>
+std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>& input,
+                                    const StackOutput<T>& output, bool keep);
+
+// `y` is what forward wrote. May be called again: the tape is only read.
+template <class T>
+void stack_backward(const Tape& tape, const StackInput<T>& input, Sequence<const T> y,
+                    const StackGradients<T>& gradients);
+
+}  // namespace relembra

@@ -1,0 +1,616 @@
+// The walk over time of one layer in one direction, shared by all cells.
+//
+// Rows are independent, so each team walks its own rows through all steps. Teams have one member,
+// but where rows are fewer than workers the members share the rows and part the units, and meet
+// once a step. The product with the input goes ahead by a chunk of steps that stays in the cache.
+#pragma once
+
+#include "cells.hpp"
+#include "product.hpp"
+#include "walk.hpp"
+
+namespace relembra::RELEMBRA_ISA {
+namespace {
+
+template <class T, template <class> class CellOf> struct Sweep {
+  using Cell = CellOf<T>;
+  static constexpr int W = width<T>;
+  static constexpr int panel = panel_vectors(Cell::x_vectors);       // of x and h products
+  static constexpr int back_panel = panel_vectors(4);                // of dx and dh products
+  static constexpr int most = tile_rows(panel), back_most = tile_rows(back_panel);
+  // The smallest stretch of units that is whole panels and whole groups.
+  static constexpr int stretch_groups = Cell::x_vectors == 1 ? panel : 1;
+  static constexpr int stretch_panels = Cell::x_vectors > panel ? Cell::x_vectors / panel : 1;
+  static constexpr Index panel_step =
+      (Cell::x_vectors == Cell::slots ? panel : Cell::slots) * static_cast<Index>(W);
+
+  static void measure(Shape* s) {
+    s->groups = (s->units + W - 1) / W;
+    s->padded = s->groups * W;
+    s->position = Cell::saves_gates ? Cell::slots * s->padded : 0;
+    const Index input_vectors = (s->inputs + W - 1) / W;
+    s->packed_ih = s->inputs * Cell::x_vectors * s->padded;
+    s->packed_hh = s->units * Cell::h_vectors * s->padded;
+    s->packed_ih_back = Cell::x_vectors * s->units * input_vectors * W;
+    s->packed_hh_back = Cell::h_vectors * s->units * s->padded;
+    s->packed_bias = Cell::slots * s->padded;
+    s->gradient = (s->inputs + 1) * Cell::x_vectors * s->padded +
+                  (s->units + 1) * Cell::h_vectors * s->padded;
+  }
+
+  RELEMBRA_INLINE static Index row_size(const Shape& s) { return Cell::slots * s.padded; }
+
+  // ------------------------------------------------------------------ packing
+
+  // Panels of vectors (group, gate): the lanes are units, k runs over the columns of the weights.
+  static void pack_forward(const Shape& s, const T* weights, Index k_count, const int* gate,
+                           int vectors, T* to, Range groups) {
+    const Index all = s.groups * vectors;
+    for (Index i = groups.begin * vectors; i < groups.end * vectors; ++i) {
+      const Index p = i / panel, v = i % panel;
+      const Index in_panel = all - p * panel < panel ? all - p * panel : panel;
+      const Index g = i / vectors, unit = g * W;
+      const int lanes = static_cast<int>(s.units - unit < W ? s.units - unit : W);
+      const T* from = weights + (gate[i % vectors] * s.units + unit) * k_count;
+      T* at = to + p * panel * k_count * W + v * W;
+      for (Index k = 0; k < k_count; ++k, at += in_panel * W) {
+        for (int lane = 0; lane < lanes; ++lane) at[lane] = from[lane * k_count + k];
+        for (int lane = lanes; lane < W; ++lane) at[lane] = T(0);
+      }
+    }
+  }
+
+  // The transposed product: k runs over (group, gate, unit) without padding, columns are `columns`.
+  static void pack_backward(const Shape& s, const T* weights, Index columns, const int* gate,
+                            int vectors, T* to, Range panels) {
+    const Index all = (columns + W - 1) / W, k_count = vectors * s.units;
+    for (Index p = panels.begin; p < panels.end; ++p) {
+      const Index in_panel = all - p * back_panel < back_panel ? all - p * back_panel : back_panel;
+      const Index first = p * back_panel * W;
+      const Index count = columns - first < in_panel * W ? columns - first : in_panel * W;
+      T* at = to + p * back_panel * k_count * W;
+      for (Index g = 0; g < s.groups; ++g)
+        for (int q = 0; q < vectors; ++q) {
+          const Index end = (g + 1) * W < s.units ? (g + 1) * W : s.units;
+          for (Index unit = g * W; unit < end; ++unit, at += in_panel * W) {
+            const T* from = weights + (gate[q] * s.units + unit) * columns + first;
+            for (Index c = 0; c < count; ++c) at[c] = from[c];
+            for (Index c = count; c < in_panel * W; ++c) at[c] = T(0);
+          }
+        }
+    }
+  }
+
+  static void pack_bias(const Shape& s, const T* ih, const T* hh, T* to) {
+    for (Index i = 0; i < Cell::slots * s.padded; ++i) to[i] = T(0);
+    for (Index unit = 0; unit < s.units; ++unit) {
+      T* at = to + unit / W * Cell::slots * W + unit % W;
+      for (int q = 0; q < Cell::x_vectors; ++q)
+        if (ih) at[(Cell::x_slot + q) * W] += ih[Cell::x_gate[q] * s.units + unit];
+      for (int q = 0; q < Cell::h_vectors; ++q)
+        if (hh) at[(Cell::h_slot + q) * W] += hh[Cell::h_gate[q] * s.units + unit];
+    }
+  }
+
+  static void pack(const Packing<T>* call, int share, int shares) {
+    const Shape& s = *call->shape;
+    const Range groups = part(s.groups, share, shares);
+    if (call->ih) {
+      pack_forward(s, call->weights.ih, s.inputs, Cell::x_gate, Cell::x_vectors, call->ih, groups);
+      pack_forward(s, call->weights.hh, s.units, Cell::h_gate, Cell::h_vectors, call->hh, groups);
+    }
+    if (call->bias && share == 0)
+      pack_bias(s, call->weights.bias_ih, call->weights.bias_hh, call->bias);
+    if (call->ih_back)
+      pack_backward(s, call->weights.ih, s.inputs, Cell::x_gate, Cell::x_vectors, call->ih_back,
+                    part(panel_count<back_panel>((s.inputs + W - 1) / W), share, shares));
+    if (call->hh_back)
+      pack_backward(s, call->weights.hh, s.units, Cell::h_gate, Cell::h_vectors, call->hh_back,
+                    part(panel_count<back_panel>(s.groups), share, shares));
+  }
+
+  // Where the k of a transposed product are in a row of gate gradients.
+  static Runs runs_of(const Shape& s, int slot, int vectors, Run* runs) {
+    int count = 0;
+    const Index whole = s.units / W;
+    if (vectors == Cell::slots) {
+      if (whole) runs[count++] = {0, whole * vectors * W};
+    } else {
+      for (Index g = 0; g < whole; ++g)
+        runs[count++] = {(g * Cell::slots + slot) * W, static_cast<Index>(vectors) * W};
+    }
+    if (s.units > whole * W)
+      for (int q = 0; q < vectors; ++q)
+        runs[count++] = {(whole * Cell::slots + slot + q) * W, s.units - whole * W};
+    return {runs, count};
+  }
+
+  // ------------------------------------------------------------------ forward
+
+  static Index most_rows(const Layer<T>& l) {
+    Index rows = 0;
+    for (int team = 0; team < l.teams; ++team)
+      if (l.walks[team].rows > rows) rows = l.walks[team].rows;
+    return rows;
+  }
+
+  static Index forward_scratch(const Layer<T>* l) {
+    const Shape& s = *l->shape;
+    const Index rows = most_rows(*l), floor = rows > l->chunk ? rows : l->chunk;
+    Index bytes = 3 * rows * s.padded * static_cast<Index>(sizeof(T));
+    if (!(l->gates && Cell::saves_gates)) bytes += floor * row_size(s) * static_cast<Index>(sizeof(T));
+    bytes += l->members * (floor * 2 + rows + 16) * static_cast<Index>(sizeof(void*));
+    return (bytes + 64 * (8 + 4 * l->members)) / 64 * 64 / static_cast<Index>(sizeof(T));
+  }
+
+  struct Part {
+    Range groups, panels;
+  };
+  RELEMBRA_INLINE static Part part_of(const Shape& s, int member, int members) {
+    const Range stretches =
+        part((s.groups + stretch_groups - 1) / stretch_groups, member, members);
+    const Index last = panel_count<panel>(s.groups * Cell::x_vectors);
+    const auto capped = [](Index x, Index most_of) { return x < most_of ? x : most_of; };
+    return {{capped(stretches.begin * stretch_groups, s.groups),
+             capped(stretches.end * stretch_groups, s.groups)},
+            {capped(stretches.begin * stretch_panels, last),
+             capped(stretches.end * stretch_panels, last)}};
+  }
+
+  static void copy_rows(const Walk& w, const T* from, Index units, Range groups, T* to,
+                        Index padded) {
+    for (Index r = 0; r < w.rows; ++r)
+      for (Index g = groups.begin; g < groups.end; ++g)
+        store<T>(to + r * padded + g * W,
+                 from ? load_upto<T>(from + w.row[r] * units + g * W,
+                                     static_cast<int>(units - g * W < W ? units - g * W : W))
+                      : Vec<T>{});
+  }
+
+  static void forward(const Forward<T>* call, int share) {
+    if (call->layer.gates || call->layer.cells) walk_forward<true>(*call, share);
+    else walk_forward<false>(*call, share);
+  }
+
+  template <bool Keep> static void walk_forward(const Forward<T>& call, int share) {
+    const Layer<T>& l = call.layer;
+    const Shape& s = *l.shape;
+    const int member = share % l.members, team = share / l.members;
+    const Walk& w = l.walks[team];
+    Barrier& barrier = l.barriers[team];
+    const Part own = part_of(s, member, l.members);
+    const Index size = row_size(s), padded = s.padded, n = w.rows;
+    const Index room = n > l.chunk ? n : l.chunk;
+    constexpr bool in_place = Keep && Cell::saves_gates;  // the sums become the gates kept
+
+    Arena arena{reinterpret_cast<char*>(l.scratch + team * l.scratch_stride)};
+    T* h[2];
+    h[0] = arena.take<T>(n * padded);
+    h[1] = arena.take<T>(n * padded);
+    T* c = arena.take<T>(Cell::has_cell ? n * padded : 0);
+    T* chunk = arena.take<T>(in_place ? 0 : room * size);
+    const T** from = nullptr;
+    T** sums = nullptr;
+    T** shown = nullptr;
+    for (int m = 0; m <= member; ++m) {
+      from = arena.take<const T*>(room);
+      sums = arena.take<T*>(room);
+      shown = arena.take<T*>(n);
+    }
+
+    copy_rows(w, l.hidden0, s.units, own.groups, h[0], padded);
+    if constexpr (Cell::has_cell) copy_rows(w, l.cell0, s.units, own.groups, c, padded);
+    if (w.steps) clear_rows(w, 0, own.groups, padded, h[0], c);
+    meet(barrier, l.members);
+
+    const Run all_x{0, s.inputs}, all_h{0, s.units};
+    const Product<T> from_x{l.ih, s.groups * Cell::x_vectors, s.inputs, {&all_x, 1},
+                            Cell::x_slot * W, panel_step, 0};
+    const Product<T> from_h{l.hh, s.groups * Cell::h_vectors, s.units, {&all_h, 1},
+                            Cell::h_slot * W, panel_step, 0};
+
+    for (Index begin = 0; begin < w.steps;) {
+      const Index end = chunk_end(w, begin, l.chunk);
+      const Index first = offset(w, begin);
+      T* base = in_place ? l.gates + (w.base + first) * size : chunk;
+      Index i = 0;
+      for (Index step = begin; step < end; ++step)
+        for (Index r = 0; r < active(w, step); ++r, ++i) {
+          from[i] = l.x.data + w.row[r] * l.x.row + time_of(w, step, r) * l.x.time;
+          sums[i] = base + i * size;
+        }
+      project(from_x, l.bias, from, sums, i, own);
+      for (Index step = begin; step < end; ++step) {
+        const Index rows = active(w, step), at = offset(w, step);
+        for (Index r = 0; r < rows; ++r)
+          shown[r] = call.output.data + w.row[r] * call.output.row +
+                     time_of(w, step, r) * call.output.time;
+        T* cells = Keep && Cell::has_cell ? l.cells + (w.base + at) * padded : nullptr;
+        step_forward<Keep>(s, from_h, own, rows, h[step & 1], h[(step + 1) & 1], c,
+                           sums + (at - first), shown, cells);
+        if (step + 1 < w.steps) clear_rows(w, step + 1, own.groups, padded, h[(step + 1) & 1], c);
+        meet(barrier, l.members);
+      }
+      begin = end;
+    }
+    for (Index r = 0; r < n; ++r)
+      for (Index g = own.groups.begin; g < own.groups.end; ++g) {
+        const int lanes = static_cast<int>(s.units - g * W < W ? s.units - g * W : W);
+        const Index to = w.row[r] * s.units + g * W, at = r * padded + g * W;
+        const bool zero = cleared(w, r);
+        store_upto<T>(call.hidden + to, zero ? Vec<T>{} : load<T>(h[w.count[r] & 1] + at), lanes);
+        if constexpr (Cell::has_cell)
+          store_upto<T>(call.cell + to, zero ? Vec<T>{} : load<T>(c + at), lanes);
+      }
+  }
+
+  // Zero the states, of our units, of the rows that begin a segment at this step.
+  RELEMBRA_INLINE static void clear_rows(const Walk& w, Index step, Range groups, Index padded,
+                                         T* h, T* c) {
+    if (!w.reset) return;
+    for (Index r = 0; r < active(w, step); ++r)
+      if (resets(w, step, r))
+        for (Index i = r * padded + groups.begin * W; i < r * padded + groups.end * W; ++i) {
+          h[i] = T(0);
+          if constexpr (Cell::has_cell) c[i] = T(0);
+        }
+  }
+
+  // The sums of our units for a chunk of positions: biases and the product with the input.
+  static void project(const Product<T>& y, const T* bias, const T** from, T** sums, Index count,
+                      const Part& own) {
+    const Blocks blocks = blocks_of(count, most);
+    const T* biases[most];
+    for (int r = 0; r < most; ++r) biases[r] = bias;
+    for (Index p = own.panels.begin; p < own.panels.end; p += stretch_panels) {
+      const Index stop = p + stretch_panels < own.panels.end ? p + stretch_panels : own.panels.end;
+      for (Index i = 0, at = 0; i < blocks.count; ++i) {
+        const int rows = block_size(blocks, i);
+        product<T, panel, false>(y, from + at, sums + at, biases, rows, p, stop);
+        at += rows;
+      }
+    }
+    if constexpr (Cell::h_slot + Cell::h_vectors > Cell::x_slot + Cell::x_vectors) {
+      // The slot that the input has no part in begins at its bias.
+      constexpr int slot = Cell::slots - 1;
+      for (Index i = 0; i < count; ++i)
+        for (Index g = own.groups.begin; g < own.groups.end; ++g) {
+          const Index at = (g * Cell::slots + slot) * W;
+          store<T>(sums[i] + at, load<T>(bias + at));
+        }
+    }
+  }
+
+  template <bool Keep>
+  RELEMBRA_INLINE static void step_forward(const Shape& s, const Product<T>& from_h,
+                                           const Part& own, Index rows, const T* h_old, T* h_new,
+                                           T* c, T* const* sums, T* const* shown, T* cells) {
+    const Index padded = s.padded;
+    const Blocks blocks = blocks_of(rows, most);
+    // With a single block of few rows, several panels at once hide the latency of the additions.
+    const Index panels = blocks.count == 1 ? stretch_panels * 4 : stretch_panels;
+    const Index groups = blocks.count == 1 ? stretch_groups * 4 : stretch_groups;
+    Index g_begin = own.groups.begin;
+    for (Index p = own.panels.begin; p < own.panels.end; p += panels, g_begin += groups) {
+      const Index p_end = p + panels < own.panels.end ? p + panels : own.panels.end;
+      const Index g_end = g_begin + groups < own.groups.end ? g_begin + groups : own.groups.end;
+      for (Index i = 0, first = 0; i < blocks.count; ++i) {
+        const int size = block_size(blocks, i);
+        const T* a[most];
+        for (int r = 0; r < size; ++r) a[r] = h_old + (first + r) * padded;
+        product<T, panel, false>(from_h, a, sums + first, sums + first, size, p, p_end);
+        for (Index r = first; r < first + size; ++r)
+          for (Index g = g_begin; g < g_end; ++g) {
+            T* at = sums[r] + g * Cell::slots * W;
+            Vec<T> sum[Cell::slots];
+            for (int q = 0; q < Cell::slots; ++q) sum[q] = load<T>(at + q * W);
+            const Index unit = r * padded + g * W;
+            const ForwardPoint<T> point{sum, at, h_old + unit, c + unit,
+                                        Keep && Cell::has_cell ? cells + unit : nullptr};
+            const Vec<T> h = Cell::template forward<Keep>(point);
+            store<T>(h_new + unit, h);
+            store_upto<T>(shown[r] + g * W, h,
+                          static_cast<int>(s.units - g * W < W ? s.units - g * W : W));
+          }
+        first += size;
+      }
+    }
+  }
+
+  // ------------------------------------------------------------------ backward
+
+  static Index backward_scratch(const Layer<T>* l) {
+    const Shape& s = *l->shape;
+    const Index rows = most_rows(*l), room = rows > l->chunk ? rows : l->chunk;
+    Index bytes = 2 * rows * s.padded * static_cast<Index>(sizeof(T));
+    bytes += room * (row_size(s) + s.inputs + 1 + s.units + 1) * static_cast<Index>(sizeof(T));
+    bytes += l->members * ((6 * rows + 2 * room + 16) * static_cast<Index>(sizeof(void*)) +
+                           2 * (s.groups + 4) * static_cast<Index>(sizeof(Run)));
+    return (bytes + 64 * (8 + 12 * l->members)) / 64 * 64 / static_cast<Index>(sizeof(T));
+  }
+
+  // Rows outside that a step of the walk back looks at.
+  struct Rows {
+    const T **h_old, **h_new, **c_old, **d_out;
+    T **dh, **d_gates;
+  };
+
+  struct Back {  // what stays the same through one walk back
+    const Backward<T>& call;
+    const Shape& s;
+    const Walk& w;
+    Range groups;
+    T *dh, *dc, *d_gates, *inputs, *states;
+    const T** d_gate_rows;
+    T** dx_rows;
+    Rows rows;
+  };
+
+  static void backward(const Backward<T>* pointer, int share) {
+    const Backward<T>& call = *pointer;
+    const Layer<T>& l = call.layer;
+    const Shape& s = *l.shape;
+    const int member = share % l.members, team = share / l.members;
+    const Walk& w = l.walks[team];
+    Barrier& barrier = l.barriers[team];
+    const Index padded = s.padded, n = w.rows, size = row_size(s);
+    const Index room = n > l.chunk ? n : l.chunk;
+    // Whole panels of the transposed product, so that a member needs no other's gradients of h.
+    const Range own_panels = part(panel_count<back_panel>(s.groups), member, l.members);
+    const Index last = own_panels.end * back_panel;
+    const Range groups{own_panels.begin * back_panel, last < s.groups ? last : s.groups};
+
+    Arena arena{reinterpret_cast<char*>(l.scratch + team * l.scratch_stride)};
+    T* dh = arena.take<T>(n * padded);
+    T* dc = arena.take<T>(n * padded);
+    T* d_gates = arena.take<T>(room * size);
+    T* inputs = arena.take<T>(room * (s.inputs + 1));
+    T* states = arena.take<T>(room * (s.units + 1));
+    Rows rows{};
+    Run *x_runs = nullptr, *h_runs = nullptr;
+    const T** d_gate_rows = nullptr;
+    T** dx_rows = nullptr;
+    for (int m = 0; m <= member; ++m) {
+      rows.h_old = arena.take<const T*>(n);
+      rows.h_new = arena.take<const T*>(n);
+      rows.c_old = arena.take<const T*>(n);
+      rows.d_out = arena.take<const T*>(n);
+      rows.dh = arena.take<T*>(n);
+      rows.d_gates = arena.take<T*>(n);
+      d_gate_rows = arena.take<const T*>(room);
+      dx_rows = arena.take<T*>(room);
+      x_runs = arena.take<Run>(s.groups + 4);
+      h_runs = arena.take<Run>(s.groups + 4);
+    }
+    const Back b{call, s, w, groups, dh, dc, d_gates, inputs, states, d_gate_rows, dx_rows, rows};
+
+    copy_rows(w, call.d_hidden, s.units, groups, dh, padded);
+    if constexpr (Cell::has_cell) copy_rows(w, call.d_cell, s.units, groups, dc, padded);
+    for (Index r = 0; r < n; ++r) {
+      rows.dh[r] = dh + r * padded;
+      if (cleared(w, r)) forget(b, r);
+    }
+    T* mine = call.gradients + team * s.gradient;
+    const Range zeroed = part(s.gradient, member, l.members);
+    for (Index i = zeroed.begin; i < zeroed.end; ++i) mine[i] = T(0);
+    meet(barrier, l.members);
+
+    const Product<T> to_h{l.hh_back, s.groups, Cell::h_vectors * s.units,
+                          runs_of(s, Cell::h_slot, Cell::h_vectors, h_runs), 0,
+                          back_panel * W, 0};
+    const Product<T> to_x{l.ih_back, (s.inputs + W - 1) / W, Cell::x_vectors * s.units,
+                          runs_of(s, Cell::x_slot, Cell::x_vectors, x_runs), 0,
+                          back_panel * W, s.inputs};
+    for (Index end = w.steps; end > 0;) {
+      const Index begin = chunk_begin(w, end, l.chunk), first = offset(w, begin);
+      for (Index step = end; step-- > begin;) {
+        const Index at = offset(w, step), count = active(w, step);
+        gather(b, step, d_gates + (at - first) * size);
+        step_backward(b, step);
+        meet(barrier, l.members);
+        to_state(b, to_h, own_panels, count);
+        for (Index r = 0; r < count; ++r)
+          if (resets(w, step, r)) forget(b, r);
+      }
+      const Index count = offset(w, end) - first;
+      fill(b, begin, end, member, l.members);
+      meet(barrier, l.members);
+      to_weights(b, count, mine, member, l.members);
+      if (call.d_x.data) to_input(b, to_x, begin, end, member, l.members);
+      meet(barrier, l.members);
+      end = begin;
+    }
+    for (Index r = 0; r < n; ++r)
+      for (Index g = groups.begin; g < groups.end; ++g) {
+        const int lanes = static_cast<int>(s.units - g * W < W ? s.units - g * W : W);
+        const Index to = w.row[r] * s.units + g * W, at = r * padded + g * W;
+        store_upto<T>(call.d_hidden0 + to, load<T>(dh + at), lanes);
+        if constexpr (Cell::has_cell) store_upto<T>(call.d_cell0 + to, load<T>(dc + at), lanes);
+      }
+  }
+
+  // The state before here was cleared: nothing flows further back.
+  static void forget(const Back& b, Index r) {
+    for (Index i = r * b.s.padded + b.groups.begin * W; i < r * b.s.padded + b.groups.end * W; ++i) {
+      b.dh[i] = T(0);
+      if constexpr (Cell::has_cell) b.dc[i] = T(0);
+    }
+  }
+
+  // Where the state before step (s, r) is outside; null for zeros.
+  RELEMBRA_INLINE static const T* state_before(const Back& b, Index step, Index r) {
+    const Layer<T>& l = b.call.layer;
+    if (resets(b.w, step, r)) return nullptr;
+    if (step == 0) return l.hidden0 ? l.hidden0 + b.w.row[r] * b.s.units : nullptr;
+    const Sequence<const T>& y = b.call.output;
+    return y.data + b.w.row[r] * y.row + time_of(b.w, step - 1, r) * y.time;
+  }
+  RELEMBRA_INLINE static const T* cell_before(const Back& b, Index step, Index r) {
+    const Layer<T>& l = b.call.layer;
+    if (resets(b.w, step, r)) return nullptr;
+    if (step == 0) return l.cell0 ? l.cell0 + b.w.row[r] * b.s.units : nullptr;
+    return l.cells + (b.w.base + offset(b.w, step - 1) + r) * b.s.padded;
+  }
+
+  RELEMBRA_INLINE static void gather(const Back& b, Index step, T* d_gates) {
+    const Backward<T>& call = b.call;
+    const Index count = active(b.w, step), size = row_size(b.s);
+    for (Index r = 0; r < count; ++r) {
+      const Index t = time_of(b.w, step, r), row = b.w.row[r];
+      if constexpr (Cell::needs_h_old) b.rows.h_old[r] = state_before(b, step, r);
+      if constexpr (Cell::needs_h_new)
+        b.rows.h_new[r] = call.output.data + row * call.output.row + t * call.output.time;
+      if constexpr (Cell::has_cell) b.rows.c_old[r] = cell_before(b, step, r);
+      b.rows.d_out[r] =
+          call.d_output.data ? call.d_output.data + row * call.d_output.row + t * call.d_output.time
+                             : nullptr;
+      b.rows.d_gates[r] = d_gates + r * size;
+    }
+  }
+
+  RELEMBRA_INLINE static Vec<T> some(const T* p, Index at, int lanes) {
+    return p ? load_upto<T>(p + at, lanes) : Vec<T>{};
+  }
+
+  RELEMBRA_INLINE static void step_backward(const Back& b, Index step) {
+    const Shape& s = b.s;
+    const Layer<T>& l = b.call.layer;
+    const Index position = b.w.base + offset(b.w, step);
+    for (Index r = 0; r < active(b.w, step); ++r)
+      for (Index g = b.groups.begin; g < b.groups.end; ++g) {
+        const Index unit = g * W, slot = g * Cell::slots * W;
+        const int lanes = static_cast<int>(s.units - unit < W ? s.units - unit : W);
+        BackwardPoint<T> point{};
+        if constexpr (Cell::saves_gates)
+          point.gates = l.gates + (position + r) * row_size(s) + slot;
+        if constexpr (Cell::needs_h_old) point.h_old = some(b.rows.h_old[r], unit, lanes);
+        if constexpr (Cell::needs_h_new) point.h_new = some(b.rows.h_new[r], unit, lanes);
+        if constexpr (Cell::has_cell) {
+          point.c_old = some(b.rows.c_old[r], unit, lanes);
+          point.c_new = l.cells + (position + r) * s.padded + unit;
+          point.dc = b.dc + r * s.padded + unit;
+        }
+        T* dh = b.dh + r * s.padded + unit;
+        point.dh = load<T>(dh) + some(b.rows.d_out[r], unit, lanes);
+        point.dh_old = dh;
+        point.d_gates = b.rows.d_gates[r] + slot;
+        Cell::backward(point);
+      }
+  }
+
+  // The gradient of the old state, of our units: all units' gates times U.
+  RELEMBRA_INLINE static void to_state(const Back& b, const Product<T>& y, Range panels,
+                                       Index rows) {
+    const Blocks blocks = blocks_of(rows, back_most);
+    const Index at_once = blocks.count == 1 ? 4 : 1;
+    for (Index p = panels.begin; p < panels.end; p += at_once) {
+      const Index end = p + at_once < panels.end ? p + at_once : panels.end;
+      for (Index i = 0, first = 0; i < blocks.count; ++i) {
+        const int size = block_size(blocks, i);
+        product<T, back_panel, false>(y, b.rows.d_gates + first, b.rows.dh + first,
+                                      Cell::has_direct ? b.rows.dh + first : nullptr, size, p, end);
+        first += size;
+      }
+    }
+  }
+
+  // The left sides of the weights' gradients: rows (x, 1) and (state before, 1).
+  static void fill(const Back& b, Index begin, Index end, int member, int members) {
+    const Layer<T>& l = b.call.layer;
+    const Index first = offset(b.w, begin), ix = b.s.inputs, ih = b.s.units;
+    for (Index step = begin; step < end; ++step) {
+      const Range rows = part(active(b.w, step), member, members);
+      for (Index r = rows.begin; r < rows.end; ++r) {
+        const Index i = offset(b.w, step) - first + r;
+        const T* x = l.x.data + b.w.row[r] * l.x.row + time_of(b.w, step, r) * l.x.time;
+        T* to = b.inputs + i * (ix + 1);
+        for (Index k = 0; k < ix; ++k) to[k] = x[k];
+        to[ix] = T(1);
+        const T* h = state_before(b, step, r);
+        to = b.states + i * (ih + 1);
+        for (Index k = 0; k < ih; ++k) to[k] = h ? h[k] : T(0);
+        to[ih] = T(1);
+      }
+    }
+  }
+
+  static void to_weights(const Back& b, Index count, T* to, int member, int members) {
+    const Index x_width = Cell::x_vectors * b.s.padded, h_width = Cell::h_vectors * b.s.padded;
+    const Index x_rows = b.s.inputs + 1, h_rows = b.s.units + (Cell::h_bias_apart ? 1 : 0);
+    const Range panels = part(panel_count<panel>(b.s.groups * Cell::x_vectors), member, members);
+    outer_product<T, panel>(b.inputs, x_rows, x_rows, b.d_gates, row_size(b.s), Cell::x_slot * W,
+                            panel_step, count, to, x_width, b.s.groups * Cell::x_vectors,
+                            panels.begin, panels.end);
+    outer_product<T, panel>(b.states, b.s.units + 1, h_rows, b.d_gates, row_size(b.s),
+                            Cell::h_slot * W, panel_step, count, to + x_rows * x_width, h_width,
+                            b.s.groups * Cell::h_vectors, panels.begin, panels.end);
+  }
+
+  static void to_input(const Back& b, const Product<T>& y, Index begin, Index end, int member,
+                       int members) {
+    const Sequence<T>& dx = b.call.d_x;
+    const Index first = offset(b.w, begin), size = row_size(b.s);
+    Index count = 0;
+    for (Index step = begin; step < end; ++step) {
+      const Range rows = part(active(b.w, step), member, members);
+      for (Index r = rows.begin; r < rows.end; ++r, ++count) {
+        b.d_gate_rows[count] = b.d_gates + (offset(b.w, step) - first + r) * size;
+        b.dx_rows[count] = dx.data + b.w.row[r] * dx.row + time_of(b.w, step, r) * dx.time;
+      }
+    }
+    const Blocks blocks = blocks_of(count, back_most);
+    const Index panels = panel_count<back_panel>(y.vectors);
+    for (Index p = 0; p < panels; ++p)
+      for (Index i = 0, at = 0; i < blocks.count; ++i) {
+        const int rows = block_size(blocks, i);
+        product<T, back_panel, true>(y, b.d_gate_rows + at, b.dx_rows + at,
+                                     b.call.add_to_d_x ? b.dx_rows + at : nullptr, rows, p, p + 1);
+        at += rows;
+      }
+  }
+
+  // ------------------------------------------------------------------ gradients of the weights
+
+  // Add up the teams' parts, in their order, and put them into PyTorch's layout.
+  static void collect(const Backward<T>* call, int share, int shares) {
+    const Shape& s = *call->layer.shape;
+    const Range groups = part(s.groups, share, shares);
+    const Index x_part = (s.inputs + 1) * Cell::x_vectors * s.padded;
+    const WeightGradients<T>& to = call->weights;
+    gather_side(*call, 0, s.inputs, Cell::x_vectors, Cell::x_gate, to.ih, to.bias_ih, groups);
+    gather_side(*call, x_part, s.units, Cell::h_vectors, Cell::h_gate, to.hh,
+                Cell::h_bias_apart ? to.bias_hh : nullptr, groups);
+    if constexpr (!Cell::h_bias_apart) {
+      if (to.bias_hh)
+        for (int q = 0; q < Cell::gates; ++q)
+          for (Index u = groups.begin * W; u < groups.end * W && u < s.units; ++u)
+            to.bias_hh[q * s.units + u] = to.bias_ih[q * s.units + u];
+    }
+  }
+
+  static void gather_side(const Backward<T>& call, Index start, Index k_count, int vectors,
+                          const int* gate, T* weights, T* bias, Range groups) {
+    const Shape& s = *call.layer.shape;
+    const Index ld = vectors * s.padded;
+    for (Index i = groups.begin * vectors; i < groups.end * vectors; ++i) {
+      const Index unit = i / vectors * W, row = gate[i % vectors] * s.units + unit;
+      const int lanes = static_cast<int>(s.units - unit < W ? s.units - unit : W);
+      const T* from = call.gradients + start + i * W;
+      for (Index k = 0; k < k_count + (bias ? 1 : 0); ++k) {
+        Vec<T> sum = load<T>(from + k * ld);
+        for (int team = 1; team < call.layer.teams; ++team)
+          sum = sum + load<T>(from + team * s.gradient + k * ld);
+        if (k == k_count) {
+          store_upto<T>(bias + row, sum, lanes);
+        } else {
+          T values[W];
+          store<T>(values, sum);
+          for (int lane = 0; lane < lanes; ++lane) weights[(row + lane) * k_count + k] = values[lane];
+        }
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace relembra::RELEMBRA_ISA
