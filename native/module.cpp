@@ -161,6 +161,8 @@ void apply(int function, bool twofold, Address x, Address y, relembra::Extent co
 }  // namespace
 
 NB_MODULE(_native, m) {
+  // The engine keeps the shapes of stacks in a cache until the process ends.
+  nb::set_leak_warnings(false);
   m.doc() = "Relembra's native core. Private: relembra.engine is its only user.";
   m.def("build_info", &build_info,
         "Return how this library was built: compiler, standard, build_type, source_digest.");
