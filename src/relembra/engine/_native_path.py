@@ -323,10 +323,7 @@ def _differentiable(
 ) -> list[Tensor | None]:
     """Return the gradients as differentiable tensors, by way of the reference path."""
     given: _Given = ctx.given
-    weights = [
-        _layer_weights(leaves[at : at + _FIELDS])
-        for at in range(3, len(leaves), _FIELDS)
-    ]
+    weights = [_layer_weights(leaves[at : at + _FIELDS]) for at in range(3, len(leaves), _FIELDS)]
     noise = given.request.noise
     if noise:  # the recurrent weights among the leaves are masked already
         noise = noise._replace(layers=tuple(n._replace(weights=None) for n in noise.layers))
