@@ -18,6 +18,12 @@ template <class T> struct ForwardPoint {
   const T* h_old;
   T* c;               // updated in place
   T* c_saved;         // or null
+  // Of general cells only:
+  const Options<T>* options;
+  const T* peephole;  // of these units, one gate every `stride` elements, or null
+  Index stride;
+  Vec<T> kept;        // factor of the candidate: dropout
+  Vec<T> keep_hidden, keep_cell;  // zoneout
 };
 template <class T> struct BackwardPoint {
   const T* gates;     // what forward kept
@@ -27,6 +33,11 @@ template <class T> struct BackwardPoint {
   T* dc;              // in: gradient of the new cell state; out: of the old one
   T* dh_old;          // out: the part of the old state's gradient that passes no product
   T* d_gates;         // out: gradients of the sums
+  const Options<T>* options;
+  const T* peephole;
+  T* d_peephole;      // added to
+  Index stride;
+  Vec<T> kept, keep_hidden, keep_cell;
 };
 
 // h = tanh(a) or max(a, 0)
@@ -36,6 +47,7 @@ template <class T, bool Relu> struct Rnn {
   static constexpr int gates = 1;
   static constexpr bool has_cell = false, has_direct = false, h_bias_apart = false;
   static constexpr bool needs_h_old = false, needs_h_new = true, saves_gates = false;
+  static constexpr bool general = false, has_peepholes = false;
 
   template <bool Keep> RELEMBRA_INLINE static Vec<T> forward(const ForwardPoint<T>& p) {
     const Vec<T>* sum = p.sum;
@@ -59,6 +71,7 @@ template <class T> struct Lstm {
   static constexpr int gates = 4;
   static constexpr bool has_cell = true, has_direct = false, h_bias_apart = false;
   static constexpr bool needs_h_old = false, needs_h_new = false, saves_gates = true;
+  static constexpr bool general = false, has_peepholes = false;
 
   template <bool Keep> RELEMBRA_INLINE static Vec<T> forward(const ForwardPoint<T>& p) {
     const Vec<T>* sum = p.sum;
@@ -97,6 +110,7 @@ template <class T> struct Gru {
   static constexpr int gates = 3;
   static constexpr bool has_cell = false, has_direct = true, h_bias_apart = true;
   static constexpr bool needs_h_old = true, needs_h_new = false, saves_gates = true;
+  static constexpr bool general = false, has_peepholes = false;
 
   template <bool Keep> RELEMBRA_INLINE static Vec<T> forward(const ForwardPoint<T>& p) {
     const Vec<T>* sum = p.sum;

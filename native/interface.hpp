@@ -10,7 +10,28 @@ namespace relembra {
 
 using Extent = std::ptrdiff_t;
 
-enum class CellKind : int { rnn_tanh, rnn_relu, lstm, gru };
+enum class CellKind : int {
+  rnn_tanh, rnn_relu, lstm, gru,
+  // with options
+  general_rnn, general_lstm, coupled_lstm, general_gru
+};
+
+enum class Function : int { tanh, logistic, relu, hard_sigmoid, softsign, elu, identity };
+
+template <class T> struct Activation {
+  Function kind;
+  T slope, offset, alpha;  // of hard_sigmoid and elu
+};
+
+// What general cells can do beyond the plain ones. Masks are arrays of exactly the shapes given.
+template <class T> struct Options {
+  Activation<T> gate, candidate, state;
+  T keep_hidden, keep_cell;   // zoneout in expectation, where there is no mask
+  const T* peephole;          // (3 or 2, padded), or null
+  const T* state_mask;        // (B, H) on the state into the product, or null
+  const T* candidate_mask;    // (B, T, H), or null
+  const T *hidden_mask, *cell_mask;  // (B, T, H) zoneout, or null
+};
 
 // The walk of some rows through time in one direction. Row r takes count[r] steps; rows stand in
 // descending order of count, so at walk step s the rows 0 ... active(s) - 1 move. A position is a
@@ -44,9 +65,10 @@ template <class T> struct Sequence {
 
 template <class T> struct Weights {
   const T *ih, *hh, *bias_ih, *bias_hh;  // PyTorch's layout; the biases may be null
+  const T* peephole;                     // (3 or 2, H), or null
 };
 template <class T> struct WeightGradients {
-  T *ih, *hh, *bias_ih, *bias_hh;
+  T *ih, *hh, *bias_ih, *bias_hh, *peephole;
 };
 
 // Sizes of one layer and direction; filled by Kernels::measure.
@@ -64,6 +86,7 @@ struct Shape {
 
 template <class T> struct Layer {
   const Shape* shape;
+  const Options<T>* options;          // of general cells
   const T *ih, *hh, *bias;            // packed
   const T *ih_back, *hh_back;         // packed for backward; ih_back null when dx is not wanted
   const Walk* walks;                  // (teams)
@@ -99,7 +122,8 @@ template <class T> struct Backward {
 template <class T> struct Packing {
   const Shape* shape;
   Weights<T> weights;
-  T *ih, *hh, *bias, *ih_back, *hh_back;  // the last two may be null
+  T *ih, *hh, *bias, *ih_back, *hh_back;  // those not wanted are null
+  T* peephole;                            // or null
 };
 
 template <class T> struct Kernels {

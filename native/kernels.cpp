@@ -1,4 +1,5 @@
 // Compiled once for each instruction set: RELEMBRA_ISA names the set, the flags enable it.
+#include "general_cells.hpp"
 #include "sweep.hpp"
 
 namespace relembra::RELEMBRA_ISA {
@@ -6,6 +7,8 @@ namespace {
 
 template <class T> using Tanh = Rnn<T, false>;
 template <class T> using Relu = Rnn<T, true>;
+template <class T> using AnyLstm = GeneralLstm<T, false>;
+template <class T> using CoupledLstm = GeneralLstm<T, true>;
 
 // Calls f with the sweep of a kind of cell.
 template <class T, class F> RELEMBRA_INLINE auto with_sweep(CellKind kind, F&& f) {
@@ -13,6 +16,10 @@ template <class T, class F> RELEMBRA_INLINE auto with_sweep(CellKind kind, F&& f
     case CellKind::rnn_relu: return f(Sweep<T, Relu>{});
     case CellKind::lstm: return f(Sweep<T, Lstm>{});
     case CellKind::gru: return f(Sweep<T, Gru>{});
+    case CellKind::general_rnn: return f(Sweep<T, GeneralRnn>{});
+    case CellKind::general_lstm: return f(Sweep<T, AnyLstm>{});
+    case CellKind::coupled_lstm: return f(Sweep<T, CoupledLstm>{});
+    case CellKind::general_gru: return f(Sweep<T, GeneralGru>{});
     default: return f(Sweep<T, Tanh>{});
   }
 }

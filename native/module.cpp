@@ -56,9 +56,9 @@ struct SequenceAt {
 
 template <class T> std::vector<relembra::Weights<T>> weights_of(const Addresses& a) {
   std::vector<relembra::Weights<T>> weights;
-  for (std::size_t i = 0; i + 3 < a.size(); i += 4)
+  for (std::size_t i = 0; i + 4 < a.size(); i += 5)
     weights.push_back({at<const T>(a[i]), at<const T>(a[i + 1]), at<const T>(a[i + 2]),
-                       at<const T>(a[i + 3])});
+                       at<const T>(a[i + 3]), at<const T>(a[i + 4])});
   return weights;
 }
 
@@ -67,15 +67,20 @@ struct Input {
   bool twofold;
   relembra::Batch batch;
   SequenceAt x;
-  Addresses weights;  // four for each layer and direction
+  Addresses weights;  // five for each layer and direction
   Address hidden, cell;
+  Addresses noise;    // four for each layer and direction, or none
   Addresses gaps;     // one for each gap between layers
   int threads;
 
   template <class T> relembra::StackInput<T> as() const {
     relembra::StackInput<T> input{
         batch, x.as<const T>(), weights_of<T>(weights), at<const T>(hidden), at<const T>(cell),
-        {},    threads};
+        {},    {},           threads};
+    for (std::size_t i = 0; i + 3 < noise.size(); i += 4)
+      input.noise.push_back({at<const T>(noise[i]), at<const T>(noise[i + 1]),
+                             at<const T>(noise[i + 2]), at<const T>(noise[i + 3])});
+    if (noise.empty()) input.noise.resize(input.weights.size());
     for (const Address gap : gaps) input.gaps.push_back(at<const T>(gap));
     return input;
   }
@@ -84,7 +89,7 @@ struct Input {
 Input make_input(bool twofold, relembra::Extent rows, relembra::Extent steps, Address lengths,
                  Address mask, Address reset, Address x, relembra::Extent x_row,
                  relembra::Extent x_time, Addresses weights, Address hidden, Address cell,
-                 Addresses gaps, int threads) {
+                 Addresses noise, Addresses gaps, int threads) {
   return {twofold,
           {rows, steps, at<const std::int64_t>(lengths), at<const bool>(mask),
            at<const bool>(reset)},
@@ -92,6 +97,7 @@ Input make_input(bool twofold, relembra::Extent rows, relembra::Extent steps, Ad
           std::move(weights),
           hidden,
           cell,
+          std::move(noise),
           std::move(gaps),
           threads};
 }
@@ -119,9 +125,9 @@ struct Gradients {
     relembra::StackGradients<T> g{d_y.as<const T>(),    at<const T>(d_hidden), at<const T>(d_cell),
                                   d_x.as<T>(),          at<T>(d_hidden0),      at<T>(d_cell0),
                                   {}};
-    for (std::size_t i = 0; i + 3 < weights.size(); i += 4)
+    for (std::size_t i = 0; i + 4 < weights.size(); i += 5)
       g.weights.push_back({at<T>(weights[i]), at<T>(weights[i + 1]), at<T>(weights[i + 2]),
-                           at<T>(weights[i + 3])});
+                           at<T>(weights[i + 3]), at<T>(weights[i + 4])});
     return g;
   }
 };
@@ -155,6 +161,8 @@ void apply(int function, bool twofold, Address x, Address y, relembra::Extent co
 }  // namespace
 
 NB_MODULE(_native, m) {
+  // The engine keeps the shapes of stacks in a cache until the process ends.
+  nb::set_leak_warnings(false);
   m.doc() = "Relembra's native core. Private: relembra.engine is its only user.";
   m.def("build_info", &build_info,
         "Return how this library was built: compiler, standard, build_type, source_digest.");
@@ -169,24 +177,43 @@ NB_MODULE(_native, m) {
       .value("rnn_tanh", relembra::CellKind::rnn_tanh)
       .value("rnn_relu", relembra::CellKind::rnn_relu)
       .value("lstm", relembra::CellKind::lstm)
-      .value("gru", relembra::CellKind::gru);
+      .value("gru", relembra::CellKind::gru)
+      .value("general_rnn", relembra::CellKind::general_rnn)
+      .value("general_lstm", relembra::CellKind::general_lstm)
+      .value("coupled_lstm", relembra::CellKind::coupled_lstm)
+      .value("general_gru", relembra::CellKind::general_gru);
+  nb::enum_<relembra::Function>(m, "Function")
+      .value("tanh", relembra::Function::tanh)
+      .value("sigmoid", relembra::Function::logistic)
+      .value("relu", relembra::Function::relu)
+      .value("hard_sigmoid", relembra::Function::hard_sigmoid)
+      .value("softsign", relembra::Function::softsign)
+      .value("elu", relembra::Function::elu)
+      .value("identity", relembra::Function::identity);
+  nb::class_<relembra::Activation<double>>(m, "Activation")
+      .def("__init__", [](relembra::Activation<double>* self, relembra::Function kind, double slope,
+                          double offset, double alpha) {
+        new (self) relembra::Activation<double>{kind, slope, offset, alpha};
+      });
   nb::class_<relembra::StackShape>(m, "StackShape")
-      .def(
-          "__init__",
-          [](relembra::StackShape* self, relembra::CellKind kind, relembra::Extent inputs,
-             relembra::Extent units, int layers, int directions) {
-            new (self) relembra::StackShape{kind, inputs, units, layers, directions};
-          },
-          nb::arg("kind"), nb::arg("inputs"), nb::arg("units"), nb::arg("layers"),
-          nb::arg("directions"));
+      .def("__init__",
+           [](relembra::StackShape* self, relembra::CellKind kind, relembra::Extent inputs,
+              relembra::Extent units, int layers, int directions,
+              const relembra::Activation<double>& gate,
+              const relembra::Activation<double>& candidate,
+              const relembra::Activation<double>& state, double keep_hidden, double keep_cell) {
+             new (self) relembra::StackShape{kind,      inputs, units,       layers,   directions, gate,
+                                             candidate, state,  keep_hidden, keep_cell};
+           });
   nb::class_<Input>(m, "Input").def("__init__", [](Input* self, bool twofold, relembra::Extent rows,
                                                    relembra::Extent steps, Address lengths,
                                                    Address mask, Address reset, Address x,
                                                    relembra::Extent x_row, relembra::Extent x_time,
                                                    Addresses weights, Address hidden, Address cell,
-                                                   Addresses gaps, int threads) {
+                                                   Addresses noise, Addresses gaps, int threads) {
     new (self) Input(make_input(twofold, rows, steps, lengths, mask, reset, x, x_row, x_time,
-                                std::move(weights), hidden, cell, std::move(gaps), threads));
+                                std::move(weights), hidden, cell, std::move(noise),
+                                std::move(gaps), threads));
   });
   nb::class_<relembra::Tape>(m, "Tape").def_prop_ro("bytes", &relembra::Tape::bytes);
   m.def("forward", &forward);

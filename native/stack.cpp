@@ -17,8 +17,16 @@ constexpr double worth_a_member = 6e4;
 constexpr Extent forward_chunk_bytes = 192 << 10;
 constexpr Extent backward_chunk_bytes = 384 << 10;
 
+bool has_cell(CellKind kind) {
+  return kind == CellKind::lstm || kind == CellKind::general_lstm ||
+         kind == CellKind::coupled_lstm;
+}
+
+bool has_options(CellKind kind) { return kind >= CellKind::general_rnn; }
+
 double work_of(const Shape& s) {
-  const double gates = s.kind == CellKind::lstm ? 4 : s.kind == CellKind::gru ? 3 : 1;
+  const bool gru = s.kind == CellKind::gru || s.kind == CellKind::general_gru;
+  const double gates = has_cell(s.kind) ? 4 : gru ? 3 : 1;
   return gates * static_cast<double>(s.units) * static_cast<double>(s.units);
 }
 
@@ -67,6 +75,25 @@ template <class T> Sequence<T> of_direction(Sequence<T> y, int direction, Extent
 
 template <class T> Sequence<T> dense_sequence(T* data, Extent steps, Extent width) {
   return {data, steps * width, width};
+}
+
+template <class T> Activation<T> as(const Activation<double>& f) {
+  return {f.kind, static_cast<T>(f.slope), static_cast<T>(f.offset), static_cast<T>(f.alpha)};
+}
+
+template <class T>
+Options<T> options_of(const StackShape& shape, const StackInput<T>& input, int index) {
+  const Noise<T>& noise = input.noise[index];
+  return {as<T>(shape.gate),
+          as<T>(shape.candidate),
+          as<T>(shape.state),
+          static_cast<T>(shape.keep_hidden),
+          static_cast<T>(shape.keep_cell),
+          nullptr,
+          noise.state,
+          noise.candidate,
+          noise.hidden,
+          noise.cell};
 }
 
 template <class T> T* offset_or_null(T* p, Extent by) { return p ? p + by : nullptr; }
@@ -160,7 +187,7 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
       Plan& plan = tape->plans[direction];
       if (keep) {
         tape->walks[index].gates = block_of<T>(plan.positions() * s.position);
-        if (shape.kind == CellKind::lstm)
+        if (has_cell(shape.kind))
           tape->walks[index].cells = block_of<T>(plan.positions() * s.padded);
       }
       Forward<T> call{};
@@ -168,11 +195,16 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
       call.layer.barriers = plan.barriers().data();
       call.layer.scratch_stride = kernels.forward_scratch(&call.layer);
       const Block memory = block_of<T>(call.layer.teams * call.layer.scratch_stride + s.packed_ih +
-                                       s.packed_hh + s.packed_bias + 64);
+                                       s.packed_hh + 2 * s.packed_bias + 96);
       Cutter<T> cut{memory.template as<T>()};
       call.layer.scratch = cut.take(call.layer.teams * call.layer.scratch_stride);
       Packing<T> packing{&s, input.weights[index], cut.take(s.packed_ih), cut.take(s.packed_hh),
-                         cut.take(s.packed_bias), nullptr, nullptr};
+                         cut.take(s.packed_bias), nullptr, nullptr,
+                         input.weights[index].peephole ? cut.take(s.packed_bias) : nullptr};
+      Options<T> options{};
+      if (has_options(s.kind)) options = options_of(shape, input, index);
+      options.peephole = packing.peephole;
+      call.layer.options = &options;
       const int packers = s.packed_ih + s.packed_hh > 1 << 15 ? lease.threads() : 1;
       lease.run(packers, [&](int share) { kernels.pack(&packing, share, packers); });
       call.layer.ih = packing.ih;
@@ -241,14 +273,20 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
       call.layer.scratch_stride = kernels.backward_scratch(&call.layer);
       const Extent private_parts = call.layer.teams * s.gradient;
       const Block memory =
-          block_of<T>(call.layer.teams * call.layer.scratch_stride + private_parts + s.packed_ih +
-                      s.packed_hh + s.packed_bias + s.packed_ih_back + s.packed_hh_back + 128);
+          block_of<T>(call.layer.teams * call.layer.scratch_stride + private_parts +
+                      s.packed_bias + s.packed_ih_back + s.packed_hh_back + 128);
       Cutter<T> cut{memory.template as<T>()};
       call.layer.scratch = cut.take(call.layer.teams * call.layer.scratch_stride);
       call.gradients = cut.take(private_parts);
       T* ih_back = d_x.data ? cut.take(s.packed_ih_back) : nullptr;
-      Packing<T> packing{&s,      input.weights[index], nullptr, nullptr,
-                         nullptr, ih_back,              cut.take(s.packed_hh_back)};
+      Packing<T> packing{&s,      input.weights[index], nullptr,
+                         nullptr, nullptr,              ih_back,
+                         cut.take(s.packed_hh_back),
+                         input.weights[index].peephole ? cut.take(s.packed_bias) : nullptr};
+      Options<T> options{};
+      if (has_options(s.kind)) options = options_of(shape, input, index);
+      options.peephole = packing.peephole;
+      call.layer.options = &options;
       const int packers = s.packed_hh > 1 << 15 ? lease.threads() : 1;
       lease.run(packers, [&](int share) { kernels.pack(&packing, share, packers); });
       call.layer.ih_back = packing.ih_back;

@@ -13,6 +13,14 @@ struct StackShape {
   CellKind kind;
   Extent inputs, units;
   int layers, directions;
+  // Of general cells: gate, candidate, state; zoneout in expectation.
+  Activation<double> gate, candidate, state;
+  double keep_hidden, keep_cell;
+};
+
+// The masks of one layer and direction; null where there are none.
+template <class T> struct Noise {
+  const T *state, *candidate, *hidden, *cell;
 };
 
 // A call's arrays; addresses that are null mean what the engine's contract says of absent parts.
@@ -21,6 +29,7 @@ template <class T> struct StackInput {
   Sequence<const T> x;
   std::vector<Weights<T>> weights;  // (layers * directions)
   const T *hidden, *cell;           // (layers * directions, B, H)
+  std::vector<Noise<T>> noise;      // (layers * directions)
   std::vector<const T*> gaps;       // (layers - 1) dropout masks (B, T, directions * H), or null
   int threads;
 };

@@ -35,7 +35,8 @@ template <class T, template <class> class CellOf> struct Sweep {
     s->packed_hh_back = Cell::h_vectors * s->units * s->padded;
     s->packed_bias = Cell::slots * s->padded;
     s->gradient = (s->inputs + 1) * Cell::x_vectors * s->padded +
-                  (s->units + 1) * Cell::h_vectors * s->padded;
+                  (s->units + 1) * Cell::h_vectors * s->padded +
+                  (Cell::has_peepholes ? Cell::slots * s->padded : 0);
   }
 
   RELEMBRA_INLINE static Index row_size(const Shape& s) { return Cell::slots * s.padded; }
@@ -101,6 +102,11 @@ template <class T, template <class> class CellOf> struct Sweep {
     }
     if (call->bias && share == 0)
       pack_bias(s, call->weights.bias_ih, call->weights.bias_hh, call->bias);
+    if (call->peephole && share == 0)
+      for (Index q = 0; q < Cell::slots - 1; ++q)
+        for (Index u = 0; u < s.padded; ++u)
+          call->peephole[q * s.padded + u] =
+              u < s.units ? call->weights.peephole[q * s.units + u] : T(0);
     if (call->ih_back)
       pack_backward(s, call->weights.ih, s.inputs, Cell::x_gate, Cell::x_vectors, call->ih_back,
                     part(panel_count<back_panel>((s.inputs + W - 1) / W), share, shares));
@@ -137,7 +143,7 @@ template <class T, template <class> class CellOf> struct Sweep {
   static Index forward_scratch(const Layer<T>* l) {
     const Shape& s = *l->shape;
     const Index rows = most_rows(*l), floor = rows > l->chunk ? rows : l->chunk;
-    Index bytes = 3 * rows * s.padded * static_cast<Index>(sizeof(T));
+    Index bytes = (3 + (Cell::general ? 2 : 0)) * rows * s.padded * static_cast<Index>(sizeof(T));
     if (!(l->gates && Cell::saves_gates)) bytes += floor * row_size(s) * static_cast<Index>(sizeof(T));
     bytes += l->members * (floor * 2 + rows + 16) * static_cast<Index>(sizeof(void*));
     return (bytes + 64 * (8 + 4 * l->members)) / 64 * 64 / static_cast<Index>(sizeof(T));
@@ -188,6 +194,13 @@ template <class T, template <class> class CellOf> struct Sweep {
     h[0] = arena.take<T>(n * padded);
     h[1] = arena.take<T>(n * padded);
     T* c = arena.take<T>(Cell::has_cell ? n * padded : 0);
+    // The state as the product sees it: under recurrent dropout not the state itself.
+    const T* mask = Cell::general ? l.options->state_mask : nullptr;
+    T* seen[2] = {h[0], h[1]};
+    if (mask) {
+      seen[0] = arena.take<T>(n * padded);
+      seen[1] = arena.take<T>(n * padded);
+    }
     T* chunk = arena.take<T>(in_place ? 0 : room * size);
     const T** from = nullptr;
     T** sums = nullptr;
@@ -201,6 +214,7 @@ template <class T, template <class> class CellOf> struct Sweep {
     copy_rows(w, l.hidden0, s.units, own.groups, h[0], padded);
     if constexpr (Cell::has_cell) copy_rows(w, l.cell0, s.units, own.groups, c, padded);
     if (w.steps) clear_rows(w, 0, own.groups, padded, h[0], c);
+    if (mask) mask_rows(s, w, mask, w.steps ? active(w, 0) : 0, own.groups, h[0], seen[0]);
     meet(barrier, l.members);
 
     const Run all_x{0, s.inputs}, all_h{0, s.units};
@@ -226,9 +240,10 @@ template <class T, template <class> class CellOf> struct Sweep {
           shown[r] = call.output.data + w.row[r] * call.output.row +
                      time_of(w, step, r) * call.output.time;
         T* cells = Keep && Cell::has_cell ? l.cells + (w.base + at) * padded : nullptr;
-        step_forward<Keep>(s, from_h, own, rows, h[step & 1], h[(step + 1) & 1], c,
-                           sums + (at - first), shown, cells);
+        step_forward<Keep>(l, w, step, from_h, own, seen[step & 1], h[step & 1], h[(step + 1) & 1],
+                           c, sums + (at - first), shown, cells);
         if (step + 1 < w.steps) clear_rows(w, step + 1, own.groups, padded, h[(step + 1) & 1], c);
+        if (mask) mask_rows(s, w, mask, rows, own.groups, h[(step + 1) & 1], seen[(step + 1) & 1]);
         meet(barrier, l.members);
       }
       begin = end;
@@ -254,6 +269,37 @@ template <class T, template <class> class CellOf> struct Sweep {
           h[i] = T(0);
           if constexpr (Cell::has_cell) c[i] = T(0);
         }
+  }
+
+  static void mask_rows(const Shape& s, const Walk& w, const T* mask, Index rows, Range groups,
+                        const T* h, T* to) {
+    for (Index r = 0; r < rows; ++r)
+      for (Index g = groups.begin; g < groups.end; ++g) {
+        const Index at = r * s.padded + g * W;
+        store<T>(to + at, load<T>(h + at) * load_upto<T>(mask + w.row[r] * s.units + g * W,
+                                                        lanes_of(s, g)));
+      }
+  }
+  RELEMBRA_INLINE static int lanes_of(const Shape& s, Index g) {
+    return static_cast<int>(s.units - g * W < W ? s.units - g * W : W);
+  }
+
+  // What the options say of one row and group at one step.
+  template <class Point>
+  RELEMBRA_INLINE static void set_options(Point& point, const Layer<T>& l, const Walk& w,
+                                          Index step, Index r, Index g) {
+    const Shape& s = *l.shape;
+    const Options<T>& o = *l.options;
+    point.options = &o;
+    point.stride = s.padded;
+    point.peephole = o.peephole ? o.peephole + g * W : nullptr;
+    const Index at = (w.row[r] * w.batch_steps + time_of(w, step, r)) * s.units + g * W;
+    const int lanes = lanes_of(s, g);
+    point.kept = o.candidate_mask ? load_upto<T>(o.candidate_mask + at, lanes) : broadcast<T>(T(1));
+    point.keep_hidden =
+        o.hidden_mask ? load_upto<T>(o.hidden_mask + at, lanes) : broadcast<T>(o.keep_hidden);
+    point.keep_cell =
+        o.cell_mask ? load_upto<T>(o.cell_mask + at, lanes) : broadcast<T>(o.keep_cell);
   }
 
   // The sums of our units for a chunk of positions: biases and the product with the input.
@@ -282,9 +328,12 @@ template <class T, template <class> class CellOf> struct Sweep {
   }
 
   template <bool Keep>
-  RELEMBRA_INLINE static void step_forward(const Shape& s, const Product<T>& from_h,
-                                           const Part& own, Index rows, const T* h_old, T* h_new,
-                                           T* c, T* const* sums, T* const* shown, T* cells) {
+  RELEMBRA_INLINE static void step_forward(const Layer<T>& l, const Walk& w, Index step,
+                                           const Product<T>& from_h, const Part& own,
+                                           const T* seen, const T* h_old, T* h_new, T* c,
+                                           T* const* sums, T* const* shown, T* cells) {
+    const Shape& s = *l.shape;
+    const Index rows = active(w, step);
     const Index padded = s.padded;
     const Blocks blocks = blocks_of(rows, most);
     // With a single block of few rows, several panels at once hide the latency of the additions.
@@ -297,7 +346,7 @@ template <class T, template <class> class CellOf> struct Sweep {
       for (Index i = 0, first = 0; i < blocks.count; ++i) {
         const int size = block_size(blocks, i);
         const T* a[most];
-        for (int r = 0; r < size; ++r) a[r] = h_old + (first + r) * padded;
+        for (int r = 0; r < size; ++r) a[r] = seen + (first + r) * padded;
         product<T, panel, false>(from_h, a, sums + first, sums + first, size, p, p_end);
         for (Index r = first; r < first + size; ++r)
           for (Index g = g_begin; g < g_end; ++g) {
@@ -305,8 +354,13 @@ template <class T, template <class> class CellOf> struct Sweep {
             Vec<T> sum[Cell::slots];
             for (int q = 0; q < Cell::slots; ++q) sum[q] = load<T>(at + q * W);
             const Index unit = r * padded + g * W;
-            const ForwardPoint<T> point{sum, at, h_old + unit, c + unit,
-                                        Keep && Cell::has_cell ? cells + unit : nullptr};
+            ForwardPoint<T> point;
+            point.sum = sum;
+            point.gates = at;
+            point.h_old = h_old + unit;
+            point.c = c + unit;
+            point.c_saved = Keep && Cell::has_cell ? cells + unit : nullptr;
+            if constexpr (Cell::general) set_options(point, l, w, step, r, g);
             const Vec<T> h = Cell::template forward<Keep>(point);
             store<T>(h_new + unit, h);
             store_upto<T>(shown[r] + g * W, h,
@@ -340,7 +394,7 @@ template <class T, template <class> class CellOf> struct Sweep {
     const Shape& s;
     const Walk& w;
     Range groups;
-    T *dh, *dc, *d_gates, *inputs, *states;
+    T *dh, *dc, *d_gates, *inputs, *states, *d_peephole;
     const T** d_gate_rows;
     T** dx_rows;
     Rows rows;
@@ -382,7 +436,10 @@ template <class T, template <class> class CellOf> struct Sweep {
       x_runs = arena.take<Run>(s.groups + 4);
       h_runs = arena.take<Run>(s.groups + 4);
     }
-    const Back b{call, s, w, groups, dh, dc, d_gates, inputs, states, d_gate_rows, dx_rows, rows};
+    T* mine = call.gradients + team * s.gradient;
+    T* d_peephole = mine + s.gradient - (Cell::has_peepholes ? Cell::slots * padded : 0);
+    const Back b{call,   s,      w,          groups,      dh,      dc,  d_gates,
+                 inputs, states, d_peephole, d_gate_rows, dx_rows, rows};
 
     copy_rows(w, call.d_hidden, s.units, groups, dh, padded);
     if constexpr (Cell::has_cell) copy_rows(w, call.d_cell, s.units, groups, dc, padded);
@@ -390,7 +447,6 @@ template <class T, template <class> class CellOf> struct Sweep {
       rows.dh[r] = dh + r * padded;
       if (cleared(w, r)) forget(b, r);
     }
-    T* mine = call.gradients + team * s.gradient;
     const Range zeroed = part(s.gradient, member, l.members);
     for (Index i = zeroed.begin; i < zeroed.end; ++i) mine[i] = T(0);
     meet(barrier, l.members);
@@ -485,6 +541,10 @@ template <class T, template <class> class CellOf> struct Sweep {
           point.gates = l.gates + (position + r) * row_size(s) + slot;
         if constexpr (Cell::needs_h_old) point.h_old = some(b.rows.h_old[r], unit, lanes);
         if constexpr (Cell::needs_h_new) point.h_new = some(b.rows.h_new[r], unit, lanes);
+        if constexpr (Cell::general) {
+          set_options(point, l, b.w, step, r, g);
+          point.d_peephole = b.d_peephole + unit;
+        }
         if constexpr (Cell::has_cell) {
           point.c_old = some(b.rows.c_old[r], unit, lanes);
           point.c_new = l.cells + (position + r) * s.padded + unit;
@@ -501,6 +561,11 @@ template <class T, template <class> class CellOf> struct Sweep {
   // The gradient of the old state, of our units: all units' gates times U.
   RELEMBRA_INLINE static void to_state(const Back& b, const Product<T>& y, Range panels,
                                        Index rows) {
+    const T* mask = Cell::general ? b.call.layer.options->state_mask : nullptr;
+    if (mask) {
+      to_masked_state(b, y, panels, rows, mask);
+      return;
+    }
     const Blocks blocks = blocks_of(rows, back_most);
     const Index at_once = blocks.count == 1 ? 4 : 1;
     for (Index p = panels.begin; p < panels.end; p += at_once) {
@@ -512,6 +577,26 @@ template <class T, template <class> class CellOf> struct Sweep {
         first += size;
       }
     }
+  }
+
+  // The same where the product saw the state through a mask: one row and panel at a time.
+  static void to_masked_state(const Back& b, const Product<T>& y, Range panels, Index rows,
+                              const T* mask) {
+    for (Index r = 0; r < rows; ++r)
+      for (Index p = panels.begin; p < panels.end; ++p) {
+        T product_row[back_panel * W];
+        Product<T> one = y;
+        one.first = -p * y.step;
+        T* to = product_row;
+        product<T, back_panel, false>(one, b.rows.d_gates + r, &to, nullptr, 1, p, p + 1);
+        for (Index v = 0; v < back_panel && p * back_panel + v < b.s.groups; ++v) {
+          const Index g = p * back_panel + v;
+          T* dh = b.rows.dh[r] + g * W;
+          const Vec<T> m =
+              load_upto<T>(mask + b.w.row[r] * b.s.units + g * W, lanes_of(b.s, g));
+          store<T>(dh, fma(m, load<T>(product_row + v * W), load<T>(dh)));
+        }
+      }
   }
 
   // The left sides of the weights' gradients: rows (x, 1) and (state before, 1).
@@ -529,6 +614,10 @@ template <class T, template <class> class CellOf> struct Sweep {
         const T* h = state_before(b, step, r);
         to = b.states + i * (ih + 1);
         for (Index k = 0; k < ih; ++k) to[k] = h ? h[k] : T(0);
+        if constexpr (Cell::general) {
+          if (const T* mask = l.options->state_mask)
+            for (Index k = 0; k < ih; ++k) to[k] *= mask[b.w.row[r] * ih + k];
+        }
         to[ih] = T(1);
       }
     }
@@ -580,6 +669,16 @@ template <class T, template <class> class CellOf> struct Sweep {
     gather_side(*call, 0, s.inputs, Cell::x_vectors, Cell::x_gate, to.ih, to.bias_ih, groups);
     gather_side(*call, x_part, s.units, Cell::h_vectors, Cell::h_gate, to.hh,
                 Cell::h_bias_apart ? to.bias_hh : nullptr, groups);
+    if constexpr (Cell::has_peepholes) {
+      if (to.peephole)
+        for (Index q = 0; q < Cell::slots - 1; ++q)
+          for (Index u = groups.begin * W; u < groups.end * W && u < s.units; ++u) {
+            T sum = T(0);
+            for (int team = 0; team < call->layer.teams; ++team)
+              sum += call->gradients[(team + 1) * s.gradient - (Cell::slots - q) * s.padded + u];
+            to.peephole[q * s.units + u] = sum;
+          }
+    }
     if constexpr (!Cell::h_bias_apart) {
       if (to.bias_hh)
         for (int q = 0; q < Cell::gates; ++q)

@@ -169,14 +169,11 @@ def _native_takes(spec: StackSpec, call: dict, x) -> bool:
     """What our own kernels can do."""
     if x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
         return False
-    cell, noise = spec.cell, call.get("noise")
-    plain = {"activation", "recurrent_dropout", "recurrent_dropout_kind"}
-    usual = CellSpec(kind=cell.kind)
-    changed = {name for name in vars(usual) if getattr(cell, name) != getattr(usual, name)}
-    allowed = ("tanh", "relu") if cell.kind == "rnn" else ("tanh",)
-    if changed - plain or cell.activation.name not in allowed or call.get("trace"):
+    cell = spec.cell
+    used = {cell.activation, cell.state_activation or cell.activation, cell.gate_activation}
+    if cell.layer_norm or cell.projection or not cell.reset_after or call.get("trace"):
         return False
-    return noise is None or not cell.recurrent_dropout or cell.recurrent_dropout_kind == "weights"
+    return "gelu" not in {f.name for f in used}
 
 
 # A path that is added says here what it takes; without that its conformance tests fail.

@@ -1,4 +1,4 @@
-"""exp, logistic and tanh of the core: errors in ulp over the whole range, and the special values."""
+"""exp, logistic and tanh of the core: errors in ulp over the whole range, special values."""
 
 import numpy as np
 import pytest

@@ -47,6 +47,6 @@ def explain(
     >>> import torch
     >>> from relembra import nn
     >>> print(explain(nn.LSTM(3, 4, peepholes=True), torch.zeros(5, 2, 3)))
-    reference: the native lstm does not know peepholes; PyTorch's lstm does not know peepholes
+    native: our own kernels can compute it
     """
     return layer.choose_path(input, lengths=lengths, mask=mask, reset=reset, trace=trace)

@@ -12,6 +12,7 @@ from torch import Tensor
 from relembra import _native
 from relembra.engine._activation import Activation
 from relembra.engine._holding import hold_output
+from relembra.engine._noise import StackNoise
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._spec import CellSpec, LayerWeights, StackSpec
@@ -19,7 +20,8 @@ from relembra.engine._spec import CellSpec, LayerWeights, StackSpec
 __all__ = ["native_refusal", "run_native"]
 
 _TANH, _RELU, _SIGMOID = Activation("tanh"), Activation("relu"), Activation("sigmoid")
-_FIELDS = 4  # weight_ih, weight_hh, bias_ih, bias_hh
+_FIELDS = 5  # weight_ih, weight_hh, bias_ih, bias_hh, peephole
+_FUNCTIONS = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "identity")
 
 
 def native_refusal(request: Request) -> str | None:
@@ -29,34 +31,41 @@ def native_refusal(request: Request) -> str | None:
 
 @lru_cache(maxsize=256)
 def _cell_refusal(cell: CellSpec) -> str | None:
-    plain = (_TANH, _RELU) if cell.kind == "rnn" else (_TANH,)
-    checks = {
-        f"the activation {cell.activation.name}": cell.activation not in plain,
-        "another activation of the state": cell.state_activation not in (None, cell.activation),
-        f"the gate activation {cell.gate_activation.name}": cell.gate_activation != _SIGMOID,
+    used = (cell.activation, cell.state_activation or cell.activation, cell.gate_activation)
+    checks = {f"the activation {f.name}": f.name not in _FUNCTIONS for f in used}
+    checks |= {
         "the reset gate before the product": not cell.reset_after,
         "layer normalisation": cell.layer_norm,
-        "peepholes": cell.peepholes,
-        "coupled gates": cell.coupled,
         "projection": bool(cell.projection),
-        "zoneout": bool(cell.zoneout_hidden or cell.zoneout_cell),
     }
     lacking = [name for name, asked in checks.items() if asked]
     return f"the native {cell.kind} does not know {', '.join(lacking)}" if lacking else None
 
 
 def _call_refusal(request: Request) -> str | None:
-    for gap in request.noise.between if request.noise else ():
-        if gap is not None and gap.requires_grad:
-            return "the native core gives no gradients of dropout masks"
-    for noise in request.noise.layers if request.noise else ():
-        if noise.state is not None or noise.candidate is not None:
-            return "the native core takes no recurrent dropout"
-        if noise.zoneout_hidden is not None or noise.zoneout_cell is not None:
-            return "the native core takes no zoneout"
+    if request.noise and any(t is not None and t.requires_grad for t in _masks(request.noise)):
+        return "the native core gives no gradients of the masks of dropout and zoneout"
     if request.trace:
         return "the native core returns no states or gates of single steps"
     return None
+
+
+def _masks(noise: StackNoise) -> list[Tensor | None]:
+    """Return the masks that the core itself reads; that of the weights is a product before it."""
+    masks = [t for n in noise.layers for t in (*n[:2], *n[3:])]
+    return [*masks, *noise.between]
+
+
+@lru_cache(maxsize=256)
+def _is_plain(cell: CellSpec) -> bool:
+    """Whether the kernels without options can compute a cell, which are faster."""
+    functions = (_TANH, _RELU) if cell.kind == "rnn" else (_TANH,)
+    return (
+        cell.activation in functions
+        and cell.state_activation in (None, cell.activation)
+        and cell.gate_activation == _SIGMOID
+        and not (cell.peepholes or cell.coupled or cell.zoneout_hidden or cell.zoneout_cell)
+    )
 
 
 def _tensor_refusal(request: Request) -> str | None:
@@ -84,10 +93,14 @@ def _tensor_refusal(request: Request) -> str | None:
 def _tensors(request: Request) -> list[Tensor]:
     tensors = [request.x]
     for weights in request.weights:
-        tensors += [t for t in weights[:_FIELDS] if t is not None]
+        tensors += [t for t in _parameters(weights) if t is not None]
     if request.noise:
-        tensors += [t for t in request.noise.between if t is not None]
+        tensors += [t for t in _masks(request.noise) if t is not None]
     return tensors + [t for t in (request.hidden, request.cell) if t is not None]
+
+
+def _parameters(weights: LayerWeights) -> tuple[Tensor | None, ...]:
+    return (*weights[:4], weights.peephole)
 
 
 class _Given(NamedTuple):
@@ -98,6 +111,7 @@ class _Given(NamedTuple):
     lengths: Tensor | None
     mask: Tensor | None
     reset: Tensor | None
+    masks: tuple[Tensor | None, ...]  # four for each layer and direction, or none at all
     gaps: tuple[Tensor | None, ...]
 
 
@@ -110,13 +124,14 @@ def run_native(request: Request) -> Recurrence:
         _plain(request.lengths, torch.int64),
         _plain(request.mask, torch.bool),
         _plain(request.reset, torch.bool),
+        _layer_masks(request.noise),
         tuple(_plain(gap, None) for gap in request.noise.between)
         if request.noise
         else (None,) * (spec.num_layers - 1),
     )
     leaves: list[Tensor | None] = [request.x, request.hidden, request.cell]
     for index, weights in enumerate(request.weights):
-        leaves += weights[:_FIELDS]
+        leaves += _parameters(weights)
         if request.noise and (dropped := request.noise.layers[index].weights) is not None:
             leaves[3 + _FIELDS * index + 1] = weights.weight_hh * dropped
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in leaves):
@@ -126,6 +141,13 @@ def run_native(request: Request) -> Recurrence:
     if request.hold_output and request.mask is not None:
         output = hold_output(request, output)
     return Recurrence(output=output, hidden=hidden, cell=cell, trace=None, path="native")
+
+
+def _layer_masks(noise: StackNoise | None) -> tuple[Tensor | None, ...]:
+    if noise is None:
+        return ()
+    masks = tuple(_plain(t, None) for n in noise.layers for t in (*n[:2], *n[3:]))
+    return masks if any(t is not None for t in masks) else ()
 
 
 def _plain(tensor: Tensor | None, dtype: torch.dtype | None) -> Tensor | None:
@@ -166,20 +188,38 @@ def _input(given: _Given, x: Tensor, leaves: list[Tensor | None]) -> Any:
         [_address(t) for t in leaves[3:]],
         _address(leaves[1]),
         _address(leaves[2]),
+        [_address(mask) for mask in given.masks],
         [_address(gap) for gap in given.gaps],
         torch.get_num_threads(),
     )
 
 
 @lru_cache(maxsize=256)
-def _shape(spec: StackSpec) -> Any:
-    kinds = _native.CellKind
-    kind = {"lstm": kinds.lstm, "gru": kinds.gru, "rnn": kinds.rnn_tanh}[spec.cell.kind]
-    if spec.cell.kind == "rnn" and spec.cell.activation == _RELU:
-        kind = kinds.rnn_relu
+def _shape(spec: StackSpec, masks: bool) -> Any:
+    cell, kinds = spec.cell, _native.CellKind
+    if masks or not _is_plain(cell):
+        kind = getattr(kinds, "coupled_lstm" if cell.coupled else f"general_{cell.kind}")
+    elif cell.kind == "rnn":
+        kind = kinds.rnn_relu if cell.activation == _RELU else kinds.rnn_tanh
+    else:
+        kind = getattr(kinds, cell.kind)
     return _native.StackShape(
-        kind, spec.input_size, spec.hidden_size, spec.num_layers, spec.directions
+        kind,
+        spec.input_size,
+        spec.hidden_size,
+        spec.num_layers,
+        spec.directions,
+        _function(cell.gate_activation),
+        _function(cell.activation),
+        _function(cell.state_activation or cell.activation),
+        cell.zoneout_hidden,
+        cell.zoneout_cell,
     )
+
+
+def _function(f: Activation) -> Any:
+    kind = getattr(_native.Function, f.name)
+    return _native.Activation(kind, f.slope, f.offset, f.alpha)
 
 
 def _forward(
@@ -193,7 +233,7 @@ def _forward(
     hidden = x.new_empty(count, rows, units)
     cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
     tape = _native.forward(
-        _shape(spec),
+        _shape(spec, bool(given.masks)),
         _input(given, x, plain),
         output.data_ptr(),
         output.stride(0),
@@ -271,15 +311,19 @@ def _at(steps: Tensor | None) -> tuple[int, int, int]:
     return (0, 0, 0) if steps is None else (steps.data_ptr(), steps.stride(0), steps.stride(1))
 
 
+def _layer_weights(leaves: list[Tensor | None]) -> LayerWeights:
+    weight_ih, weight_hh, bias_ih, bias_hh, peephole = leaves
+    return LayerWeights(
+        cast(Tensor, weight_ih), cast(Tensor, weight_hh), bias_ih, bias_hh, peephole=peephole
+    )
+
+
 def _differentiable(
     ctx: Any, leaves: list[Tensor | None], upstream: tuple[Tensor | None, ...]
 ) -> list[Tensor | None]:
     """Return the gradients as differentiable tensors, by way of the reference path."""
     given: _Given = ctx.given
-    weights = [
-        LayerWeights(*leaves[start : start + _FIELDS])  # type: ignore[arg-type]
-        for start in range(3, len(leaves), _FIELDS)
-    ]
+    weights = [_layer_weights(leaves[at : at + _FIELDS]) for at in range(3, len(leaves), _FIELDS)]
     noise = given.request.noise
     if noise:  # the recurrent weights among the leaves are masked already
         noise = noise._replace(layers=tuple(n._replace(weights=None) for n in noise.layers))
