@@ -98,6 +98,11 @@ template <class T> const T* or_null(const std::vector<T>& v) {
   return v.empty() ? nullptr : v.data();
 }
 
+// Bit for bit: NaN equals itself.
+template <class T> bool same(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
 template <class T> Result<T> compute(const Problem<T>& p, int threads) {
   const auto flags = [](const std::vector<char>& v) {
     return reinterpret_cast<const bool*>(or_null(v));
@@ -151,16 +156,11 @@ template <class T> Result<T> compute(const Problem<T>& p, int threads) {
   relembra::stack_forward<T>(
       p.shape, input,
       {{again.y.data(), y.row, y.time}, again.hidden.data(), again.cell.data()}, false);
-  if (std::memcmp(again.y.data(), r.y.data(), r.y.size() * sizeof(T)) != 0 && !r.y.empty()) {
+  if (!same(again.y, r.y) || !same(again.hidden, r.hidden)) {
     std::puts("inference and training differ");
     std::exit(1);
   }
   return r;
-}
-
-// Bit for bit: NaN equals itself.
-template <class T> bool same(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
 template <class T> void check(const Problem<T>& p) {
