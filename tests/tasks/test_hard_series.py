@@ -91,3 +91,11 @@ def test_a_horizon_longer_than_the_data_is_an_error(steps):
 def test_arrays_that_are_no_series(series, message):
     with pytest.raises(DataError, match=message):
         tiny().fit(series)
+
+
+def test_a_season_a_thousand_times_its_error_keeps_its_height():
+    # In units of the seasonal error such a series lies hundreds away from its level.
+    series = wave(160, noise=0.002)
+    model = tiny(trunk={"dropout": 0.0}, training={"steps": 60, "learning_rate": 3e-3})
+    ahead = wave(164, noise=0.0)[160:]
+    assert np.abs(model.fit(series).forecast().median[0] - ahead).max() < 0.1
