@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from relembra.engine._noise import LayerNoise, StackNoise
 from relembra.engine._operators import (
@@ -28,7 +29,7 @@ from relembra.engine._reference import run_reference
 from relembra.engine._request import Request
 from relembra.engine._spec import LayerWeights, StackSpec
 
-__all__ = ["functional_refusal", "is_functional", "run_functional"]
+__all__ = ["functional_refusal", "is_forward_mode", "is_functional", "run_functional"]
 
 _ROWS = (0, 1, 1, 0, 0, 0)  # where the rows are in x, hidden, cell, lengths, mask, reset
 _HEAD = len(_ROWS)
@@ -37,18 +38,22 @@ _STATES = 3  # x, hidden and cell have gradients, as do the weights
 
 def is_functional() -> bool:
     """Return whether a transform of `torch.func` is at work."""
-    return torch._C._functorch.maybe_current_level() is not None
+    # Of several ways to ask, one that the compiler can answer while it traces.
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def is_forward_mode() -> bool:
+    """Return whether forward-mode gradients are asked for, with `torch.func` or without."""
+    return forward_ad._current_level >= 0
 
 
 def functional_refusal() -> str | None:
     """Return which transform the native core cannot go through, or None."""
-    levels = torch._C._functorch.get_interpreter_stack() or ()
-    transforms = torch._C._functorch.TransformType
-    names = {
-        transforms.Jvp: "the native core knows no forward-mode gradients",
-        transforms.Functionalize: "the native core knows no functionalize",
-    }
-    return next((names[level.key()] for level in levels if level.key() in names), None)
+    if is_forward_mode():
+        return "the native core knows no forward-mode gradients"
+    if is_functional() and torch.compiler.is_compiling():
+        return "the native core knows no transforms of torch.func inside torch.compile"
+    return None
 
 
 class _Call(NamedTuple):
@@ -141,7 +146,7 @@ class _Backward(torch.autograd.Function):
                 every[place] = tensor
             return _reference_gradients(call, every)
 
-        _, pull = torch.func.vjp(gradients_of, *(tensors[i] for i in places))
+        pull = torch.func.vjp(gradients_of, *(tensors[i] for i in places))[1]
         found = dict(zip(places, pull(tuple(upstream)), strict=True))
         return (None, *(found.get(i) for i in range(len(tensors))))
 
@@ -227,7 +232,7 @@ def _reference_gradients(call: _Call, tensors: Sequence[Any]) -> tuple[Tensor, .
         final = (result.output, result.hidden, result.cell)
         return tuple(t for t in final if t is not None)
 
-    _, pull = torch.func.vjp(stack, given.x, *initial[:states], *given.weights)
+    pull = torch.func.vjp(stack, given.x, *initial[:states], *given.weights)[1]
     d_x, d_hidden, *found = pull(tuple(upstream[: 1 + states]))
     nothing = given.x.new_empty(0)
     d_cell = found.pop(0) if states == 2 else nothing

@@ -40,9 +40,12 @@ def _computed(request: Request) -> Request:
     if not torch.is_autocast_enabled("cpu"):
         return request
     dtype = request.weights[0].weight_ih.dtype
-    states = (None if t is None else t.to(dtype) for t in (request.hidden, request.cell))
-    hidden, cell = states
-    return replace(request, x=request.x.to(dtype), hidden=hidden, cell=cell)
+    hidden, cell = (None if t is None else t.to(dtype) for t in (request.hidden, request.cell))
+    noise = request.noise
+    if noise:
+        gaps = tuple(None if gap is None else gap.to(dtype) for gap in noise.between)
+        noise = noise._replace(between=gaps)
+    return replace(request, x=request.x.to(dtype), hidden=hidden, cell=cell, noise=noise)
 
 
 def _cell_refusal(cell: CellSpec) -> str | None:
@@ -99,7 +102,7 @@ def _tensor_refusal(request: Request) -> str | None:
         return f"the native core computes on the CPU, not on {x.device.type}"
     if x.dtype not in (torch.float32, torch.float64):
         return f"the native core computes in float32 and float64, not in {x.dtype}"
-    if is_functional() and (refusal := functional_refusal()):
+    if refusal := functional_refusal():
         return refusal
     if (is_functional() or _in_graph(request)) and _has_options(request):
         return "the native core computes options of a cell outside of graphs and transforms only"
@@ -131,7 +134,7 @@ def _in_graph(request: Request) -> bool:
         torch.compiler.is_compiling()
         or torch._C._len_torch_dispatch_stack() > 0
         or request.x.is_meta
-        or any(type(tensor) is FakeTensor for tensor in _tensors(request))
+        or type(request.x) is FakeTensor
     )
 
 

@@ -38,7 +38,8 @@ _OPERANDS = (
 _FORM = "str kind, int units, int layers, int directions, bool time_major"
 _SCHEMAS = (
     f"stack({_OPERANDS}, {_FORM}) -> (Tensor output, Tensor hidden, Tensor cell)",
-    f"stack_train({_OPERANDS}, {_FORM}) -> (Tensor output, Tensor hidden, Tensor cell, Tensor tape)",
+    f"stack_train({_OPERANDS}, {_FORM}) "
+    "-> (Tensor output, Tensor hidden, Tensor cell, Tensor tape)",
     f"stack_backward({_OPERANDS}, {_FORM}, Tensor output, Tensor tape, Tensor? d_output, "
     "Tensor? d_hidden, Tensor? d_cell, bool wants_x) "
     "-> (Tensor d_x, Tensor d_hidden, Tensor d_cell, Tensor[] d_weights)",
@@ -102,7 +103,9 @@ def operands_of(request: Request) -> Operands:
 
 
 def _moved(tensor: Tensor | None, device: torch.device, dtype: torch.dtype) -> Tensor | None:
-    return None if tensor is None else tensor.to(device=device, dtype=dtype)
+    if tensor is None or (tensor.device == device and tensor.dtype == dtype):
+        return tensor  # so that nothing is written into the graph
+    return tensor.to(device=device, dtype=dtype)
 
 
 def _gaps(spec: StackSpec, request: Request) -> list[Tensor]:
@@ -153,9 +156,8 @@ def _shape(form: Form, inputs: int) -> Any:
 
 def _tape(given: Operands, form: Form) -> Tensor:
     x = given.x
-    step = _native.tape_step(
-        _shape(form, given.weights[0].shape[1]), x.dtype == torch.float64, bool(given.gaps)
-    )
+    # The features of the input, which may be a symbol, make no difference to the tape.
+    step = _native.tape_step(_shape(form, 1), x.dtype == torch.float64, bool(given.gaps))
     size = _native.tape_header + x.shape[0] * x.shape[1] * step
     return x.new_empty(size, dtype=torch.uint8)
 
@@ -221,10 +223,14 @@ def _by_layers(tensors: list[Tensor], form: Form) -> list[int]:
 
 def _side_by_side(given: Operands) -> Operands:
     return Operands(
-        _steps_of(given.x),
-        [w.contiguous() for w in given.weights],
-        *(_dense(t) for t in given[2:7]),
-        [gap.contiguous() for gap in given.gaps],
+        x=_steps_of(given.x),
+        weights=[w.contiguous() for w in given.weights],
+        hidden=_dense(given.hidden),
+        cell=_dense(given.cell),
+        lengths=_dense(given.lengths),
+        mask=_dense(given.mask),
+        reset=_dense(given.reset),
+        gaps=[gap.contiguous() for gap in given.gaps],
     )
 
 
@@ -346,9 +352,9 @@ def apart(given: Operands) -> list[Tensor | None]:
 
 
 def joined(tensors: Any, weights: int, gaps: int) -> Operands:
-    x, *optional = tensors[:6]
-    rest = list(tensors[6:])
-    return Operands(x, rest[:weights], *optional, rest[weights : weights + gaps])
+    x, hidden, cell, lengths, mask, reset, *rest = tensors
+    own, others = rest[:weights], rest[weights : weights + gaps]
+    return Operands(x, own, hidden, cell, lengths, mask, reset, others)
 
 
 def _autograd(*arguments: Any) -> Any:
