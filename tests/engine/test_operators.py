@@ -268,6 +268,17 @@ def test_forward_mode_is_refused_by_name(kind):
     cases.close(got, wanted)
 
 
+@pytest.mark.parametrize("options", [{"peepholes": True}, {"activation": "relu"}])
+def test_options_of_cells_are_refused_by_name(options):
+    layer, _ = layers(nn.LSTM, **options)
+    x = sampled()[0]
+    layer(x[0])
+    assert layer.last_path == "native"
+    layer.path = "native"
+    with pytest.raises(ConfigError, match="options of a cell outside of graphs and transforms"):
+        vmap(layer)(x)
+
+
 # ------------------------------------------------------------------ tensors of other sorts
 
 X = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))

@@ -38,8 +38,8 @@ _STATES = 3  # x, hidden and cell have gradients, as do the weights
 
 def is_functional() -> bool:
     """Return whether a transform of `torch.func` is at work."""
-    # Of several ways to ask, one that the compiler can answer while it traces.
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    # Of several ways to ask, the one that the compiler can trace.
+    return torch._C._are_functorch_transforms_active()
 
 
 def is_forward_mode() -> bool:

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from relembra import _native
+from relembra.engine._activation import Activation
 from relembra.engine._functional import functional_refusal, is_functional, run_functional
 from relembra.engine._holding import hold_output
-from relembra.engine._noise import StackNoise
+from relembra.engine._noise import LayerNoise, StackNoise
 from relembra.engine._operators import run_operator
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
@@ -40,11 +41,12 @@ def _computed(request: Request) -> Request:
     if not torch.is_autocast_enabled("cpu"):
         return request
     dtype = request.weights[0].weight_ih.dtype
-    hidden, cell = (None if t is None else t.to(dtype) for t in (request.hidden, request.cell))
+    hidden, cell = _widened(request.hidden, dtype), _widened(request.cell, dtype)
     noise = request.noise
     if noise:
-        gaps = tuple(None if gap is None else gap.to(dtype) for gap in noise.between)
-        noise = noise._replace(between=gaps)
+        layers = [LayerNoise(*(_widened(t, dtype) for t in own)) for own in noise.layers]
+        gaps = tuple(_widened(gap, dtype) for gap in noise.between)
+        noise = StackNoise(tuple(layers), gaps)
     return replace(request, x=request.x.to(dtype), hidden=hidden, cell=cell, noise=noise)
 
 
@@ -56,6 +58,10 @@ def _cell_refusal(cell: CellSpec) -> str | None:
 @lru_cache(maxsize=256)
 def _known_refusal(cell: CellSpec) -> str | None:
     return _find_refusal(cell)
+
+
+def _widened(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if tensor is None else tensor.to(dtype)
 
 
 def _find_refusal(cell: CellSpec) -> str | None:

@@ -147,11 +147,10 @@ def _results(x: Tensor, form: Form) -> tuple[Tensor, Tensor, Tensor]:
 
 @lru_cache(maxsize=256)
 def _shape(form: Form, inputs: int) -> Any:
-    kind, functions = getattr(_native.CellKind, form.kind), _native.Function
-    unused = [_native.Activation(f, 0.0, 0.0, 0.0) for f in (functions.sigmoid, *[functions.tanh] * 2)]
-    return _native.StackShape(
-        kind, inputs, form.units, form.layers, form.directions, *unused, 0.0, 0.0
-    )
+    kind = getattr(_native.CellKind, form.kind)
+    none = _native.Activation(_native.Function.tanh, 0.0, 0.0, 0.0)  # options have no operator
+    units, layers, directions = form.units, form.layers, form.directions
+    return _native.StackShape(kind, inputs, units, layers, directions, none, none, none, 0.0, 0.0)
 
 
 def _tape(given: Operands, form: Form) -> Tensor:
