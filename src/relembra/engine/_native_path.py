@@ -15,7 +15,7 @@ from relembra.engine._activation import Activation
 from relembra.engine._functional import functional_refusal, is_functional, run_functional
 from relembra.engine._holding import hold_output
 from relembra.engine._noise import LayerNoise, StackNoise
-from relembra.engine._operators import run_operator
+from relembra.engine._operators import address_of, place_of, run_operator, steps_of
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._spec import CellSpec, LayerWeights, StackSpec
@@ -221,15 +221,6 @@ def _plain(tensor: Tensor | None, dtype: torch.dtype | None) -> Tensor | None:
     return tensor.detach().to(device="cpu", dtype=dtype or tensor.dtype).contiguous()
 
 
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
-
-
-def _steps_of(x: Tensor) -> Tensor:
-    """Return a tensor (B, T, features) whose features lie side by side."""
-    return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
-
-
 def _like_steps(x: Tensor, features: int) -> Tensor:
     """Return fresh memory (B, T, features), time-major in memory where x is."""
     rows, steps = x.shape[0], x.shape[1]
@@ -243,17 +234,17 @@ def _input(given: _Given, x: Tensor, leaves: list[Tensor | None]) -> Any:
         x.dtype == torch.float64,
         x.shape[0],
         x.shape[1],
-        _address(given.lengths),
-        _address(given.mask),
-        _address(given.reset),
+        address_of(given.lengths),
+        address_of(given.mask),
+        address_of(given.reset),
         x.data_ptr(),
         x.stride(0),
         x.stride(1),
-        [_address(t) for t in leaves[3:]],
-        _address(leaves[1]),
-        _address(leaves[2]),
-        [_address(mask) for mask in given.masks],
-        [_address(gap) for gap in given.gaps],
+        [address_of(t) for t in leaves[3:]],
+        address_of(leaves[1]),
+        address_of(leaves[2]),
+        [address_of(mask) for mask in given.masks],
+        [address_of(gap) for gap in given.gaps],
         torch.get_num_threads(),
     )
 
@@ -303,7 +294,7 @@ def _forward(
         output.stride(0),
         output.stride(1),
         hidden.data_ptr(),
-        _address(cell),
+        address_of(cell),
         keep,
         0,
     )
@@ -312,7 +303,7 @@ def _forward(
 
 def _side_by_side(leaves: list[Tensor | None]) -> list[Any]:
     return [
-        _steps_of(t) if i == 0 and t is not None else None if t is None else t.contiguous()
+        steps_of(t) if i == 0 and t is not None else None if t is None else t.contiguous()
         for i, t in enumerate(leaves)
     ]
 
@@ -345,7 +336,7 @@ def _backward(
     needed = ctx.needs_input_grad[1:]
     plain = _side_by_side(leaves)
     x = plain[0]
-    d_output = None if upstream[0] is None else _steps_of(upstream[0])
+    d_output = None if upstream[0] is None else steps_of(upstream[0])
     d_hidden = None if upstream[1] is None else upstream[1].contiguous()
     d_cell = None if upstream[2] is None else upstream[2].contiguous()
     d_x = _like_steps(x, x.shape[2]) if needed[0] else None
@@ -359,21 +350,17 @@ def _backward(
     _native.backward(
         ctx.tape,
         _input(given, x, plain),
-        *_at(output),
-        *_at(d_output),
-        _address(d_hidden),
-        _address(d_cell),
-        *_at(d_x),
+        *place_of(output),
+        *place_of(d_output),
+        address_of(d_hidden),
+        address_of(d_cell),
+        *place_of(d_x),
         d_hidden0.data_ptr(),
-        _address(d_cell0),
-        [_address(t) for t in d_weights],
+        address_of(d_cell0),
+        [address_of(t) for t in d_weights],
     )
     found = [d_x, d_hidden0, d_cell0, *d_weights]
     return [g if wanted else None for g, wanted in zip(found, needed, strict=True)]
-
-
-def _at(steps: Tensor | None) -> tuple[int, int, int]:
-    return (0, 0, 0) if steps is None else (steps.data_ptr(), steps.stride(0), steps.stride(1))
 
 
 def _layer_weights(leaves: list[Tensor | None]) -> LayerWeights:

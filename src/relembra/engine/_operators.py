@@ -23,12 +23,15 @@ from relembra.engine._spec import StackSpec
 __all__ = [
     "Form",
     "Operands",
+    "address_of",
     "apart",
     "call_stack",
     "form_of",
     "joined",
     "operands_of",
+    "place_of",
     "run_operator",
+    "steps_of",
 ]
 
 _OPERANDS = (
@@ -194,15 +197,18 @@ def _fake_backward(*arguments: Any) -> Any:
 # ------------------------------------------------------------------ kernels
 
 
-def _at(steps: Tensor | None) -> tuple[int, int, int]:
+def place_of(steps: Tensor | None) -> tuple[int, int, int]:
+    """Return address and strides of a sequence, of rows and of steps; zeros for None."""
     return (0, 0, 0) if steps is None else (steps.data_ptr(), steps.stride(0), steps.stride(1))
 
 
-def _address(tensor: Tensor | None) -> int:
+def address_of(tensor: Tensor | None) -> int:
+    """Return the address, zero for None."""
     return 0 if tensor is None else tensor.data_ptr()
 
 
-def _steps_of(x: Tensor) -> Tensor:
+def steps_of(x: Tensor) -> Tensor:
+    """Return a tensor (B, T, features) whose features lie side by side."""
     return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
 
 
@@ -222,7 +228,7 @@ def _by_layers(tensors: list[Tensor], form: Form) -> list[int]:
 
 def _side_by_side(given: Operands) -> Operands:
     return Operands(
-        x=_steps_of(given.x),
+        x=steps_of(given.x),
         weights=[w.contiguous() for w in given.weights],
         hidden=_dense(given.hidden),
         cell=_dense(given.cell),
@@ -239,13 +245,13 @@ def _input(given: Operands, form: Form) -> Any:
         x.dtype == torch.float64,
         x.shape[0],
         x.shape[1],
-        _address(given.lengths),
-        _address(given.mask),
-        _address(given.reset),
-        *_at(x),
+        address_of(given.lengths),
+        address_of(given.mask),
+        address_of(given.reset),
+        *place_of(x),
         _by_layers(given.weights, form),
-        _address(given.hidden),
-        _address(given.cell),
+        address_of(given.hidden),
+        address_of(given.cell),
         [],
         [gap.data_ptr() for gap in given.gaps] or [0] * (form.layers - 1),
         torch.get_num_threads(),
@@ -272,11 +278,11 @@ def _forward(arguments: tuple[Any, ...], keep: bool) -> tuple[Tensor, ...]:
     _native.forward(
         _shape(form, given.x.shape[2]),
         _input(given, form),
-        *_at(output),
+        *place_of(output),
         hidden.data_ptr(),
         cell.data_ptr() if cell.numel() else 0,
         keep,
-        _address(tape),
+        address_of(tape),
     )
     return (output, hidden, cell) if tape is None else (output, hidden, cell, tape)
 
@@ -295,18 +301,18 @@ def _stack_backward(*arguments: Any) -> Any:
     d_x, d_hidden0, d_cell0 = _gradients(given, form, wants_x)
     given = _side_by_side(given)
     d_weights = _fresh(given.weights)
-    d_output = None if d_output is None else _steps_of(d_output)
+    d_output = None if d_output is None else steps_of(d_output)
     d_hidden, d_cell = _dense(d_hidden), _dense(d_cell)
     lstm = form.kind == "lstm"
     call = _input(given, form)
     _native.backward(
         _native.restore(_shape(form, given.x.shape[2]), call, tape.data_ptr()),
         call,
-        *_at(_steps_of(output)),
-        *_at(d_output),
-        _address(d_hidden),
-        _address(d_cell) if lstm else 0,
-        *(_at(d_x) if wants_x else (0, 0, 0)),
+        *place_of(steps_of(output)),
+        *place_of(d_output),
+        address_of(d_hidden),
+        address_of(d_cell) if lstm else 0,
+        *(place_of(d_x) if wants_x else (0, 0, 0)),
         d_hidden0.data_ptr(),
         d_cell0.data_ptr() if lstm else 0,
         _by_layers(d_weights, form),
