@@ -64,7 +64,7 @@ Block::Block(std::size_t bytes) : bytes_(rounded(bytes ? bytes : 1)) {
 }
 
 Block::~Block() {
-  if (!data_) return;
+  if (!data_ || borrowed_) return;
   Shelf& s = shelf();
   const std::lock_guard lock(s.mutex);
   // The oldest go first, so that sizes no longer in use do not stay.
@@ -78,11 +78,13 @@ Block::~Block() {
 }
 
 Block::Block(Block&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)),
+      borrowed_(std::exchange(other.borrowed_, false)) {}
 
 Block& Block::operator=(Block&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
+  std::swap(borrowed_, other.borrowed_);
   return *this;
 }
 

@@ -11,6 +11,8 @@ class Block {
  public:
   Block() = default;
   explicit Block(std::size_t bytes);
+  Block(void* memory, std::size_t bytes)  // of another owner
+      : data_(memory), bytes_(bytes), borrowed_(true) {}
   ~Block();
   Block(Block&& other) noexcept;
   Block& operator=(Block&& other) noexcept;
@@ -21,6 +23,7 @@ class Block {
  private:
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
+  bool borrowed_ = false;
 };
 
 template <class T> Block block_of(std::ptrdiff_t elements) {

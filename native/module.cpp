@@ -104,14 +104,28 @@ Input make_input(bool twofold, relembra::Extent rows, relembra::Extent steps, Ad
 
 std::unique_ptr<relembra::Tape> forward(const relembra::StackShape& shape, const Input& input,
                                         Address y, relembra::Extent y_row, relembra::Extent y_time,
-                                        Address hidden, Address cell, bool keep) {
+                                        Address hidden, Address cell, bool keep,
+                                        Address memory) {
   const nb::gil_scoped_release unlocked;
   const SequenceAt to{y, y_row, y_time};
   if (input.twofold)
     return relembra::stack_forward<double>(
-        shape, input.as<double>(), {to.as<double>(), at<double>(hidden), at<double>(cell)}, keep);
+        shape, input.as<double>(), {to.as<double>(), at<double>(hidden), at<double>(cell)}, keep,
+        at<void>(memory));
   return relembra::stack_forward<float>(
-      shape, input.as<float>(), {to.as<float>(), at<float>(hidden), at<float>(cell)}, keep);
+      shape, input.as<float>(), {to.as<float>(), at<float>(hidden), at<float>(cell)}, keep,
+      at<void>(memory));
+}
+
+std::unique_ptr<relembra::Tape> restore(const relembra::StackShape& shape, const Input& input,
+                                        Address memory) {
+  if (input.twofold)
+    return relembra::stack_restore<double>(shape, input.as<double>(), at<void>(memory));
+  return relembra::stack_restore<float>(shape, input.as<float>(), at<void>(memory));
+}
+
+relembra::Extent tape_step(const relembra::StackShape& shape, bool twofold, bool gaps) {
+  return twofold ? relembra::tape_step<double>(shape, gaps) : relembra::tape_step<float>(shape, gaps);
 }
 
 struct Gradients {
@@ -161,7 +175,7 @@ void apply(int function, bool twofold, Address x, Address y, relembra::Extent co
 }  // namespace
 
 NB_MODULE(_native, m) {
-  // The engine keeps the shapes of stacks in a cache until the process ends.
+  // The engine's caches and torch's dispatcher keep what is of this module until the process ends.
   nb::set_leak_warnings(false);
   m.doc() = "Relembra's native core. Private: relembra.engine is its only user.";
   m.def("build_info", &build_info,
@@ -216,6 +230,9 @@ NB_MODULE(_native, m) {
                                 std::move(gaps), threads));
   });
   nb::class_<relembra::Tape>(m, "Tape").def_prop_ro("bytes", &relembra::Tape::bytes);
+  m.attr("tape_header") = relembra::tape_header;
+  m.def("tape_step", &tape_step);
   m.def("forward", &forward);
+  m.def("restore", &restore);
   m.def("backward", &backward);
 }

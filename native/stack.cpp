@@ -1,6 +1,7 @@
 #include "stack.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "dispatch.hpp"
 #include "memory.hpp"
@@ -24,7 +25,7 @@ bool has_cell(CellKind kind) {
 
 bool has_options(CellKind kind) { return kind >= CellKind::general_rnn; }
 
-double work_of(const Shape& s) {
+template <class S> double work_of(const S& s) {
   const bool gru = s.kind == CellKind::gru || s.kind == CellKind::general_gru;
   const double gates = has_cell(s.kind) ? 4 : gru ? 3 : 1;
   return gates * static_cast<double>(s.units) * static_cast<double>(s.units);
@@ -43,6 +44,7 @@ template <class T> class StackTape final : public Tape {
   std::vector<Block> between;         // (layers - 1) outputs (B, T, directions * H)
   std::vector<Block> dropped;         // (layers - 1) the same times the dropout masks
   bool kept = false;
+  char* memory = nullptr;             // of the caller's, for what comes next; or null
 
   Extent bytes() const override {
     std::size_t sum = 0;
@@ -52,10 +54,48 @@ template <class T> class StackTape final : public Tape {
     return static_cast<Extent>(sum);
   }
   Extent width() const { return shape.units * shape.directions; }
+
+  void prepare(const StackInput<T>& input, int teams) {
+    const Kernels<T>& kernels = kernels_of<T>();
+    for (int layer = 0; layer < shape.layers; ++layer) {
+      Shape s{};
+      s.kind = shape.kind;
+      s.inputs = layer ? width() : shape.inputs;
+      s.units = shape.units;
+      kernels.measure(&s);
+      layers.push_back(s);
+    }
+    for (int direction = 0; direction < shape.directions; ++direction)
+      plans.emplace_back(input.batch, direction == 1, teams);
+    walks.resize(shape.layers * shape.directions);
+  }
+
+  // Takes the memory of a layer. In the caller's memory, the same order finds the same places.
+  void reserve(const StackInput<T>& input, int layer) {
+    const bool top = layer == shape.layers - 1;
+    const Extent outputs = input.batch.rows * input.batch.steps * width();
+    const Shape& s = layers[layer];
+    if (!top) between.push_back(take(outputs));
+    for (int direction = 0; kept && direction < shape.directions; ++direction) {
+      LayerTape<T>& walk = walks[layer * shape.directions + direction];
+      walk.gates = take(plans[direction].positions() * s.position);
+      if (has_cell(shape.kind)) walk.cells = take(plans[direction].positions() * s.padded);
+    }
+    if (!top) dropped.push_back(input.gaps[layer] ? take(outputs) : Block());
+  }
+
+ private:
+  Block take(Extent elements) {
+    if (!memory) return block_of<T>(elements);
+    const std::size_t bytes = static_cast<std::size_t>(elements) * sizeof(T);
+    Block block(memory, bytes);
+    memory += (bytes + 63) / 64 * 64;
+    return block;
+  }
 };
 
-int teams_for(const StackShape& shape, const Shape& first, const Batch& batch, int threads) {
-  const double work = work_of(first) * static_cast<double>(batch.rows * batch.steps * shape.layers);
+int teams_for(const StackShape& shape, const Batch& batch, int threads) {
+  const double work = work_of(shape) * static_cast<double>(batch.rows * batch.steps * shape.layers);
   const double useful = std::max(1.0, work / worth_a_thread);
   return static_cast<int>(std::max<double>(
       1, std::min({static_cast<double>(threads), static_cast<double>(batch.rows), useful})));
@@ -152,23 +192,17 @@ template <class T> struct Cutter {
 
 template <class T>
 std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>& input,
-                                    const StackOutput<T>& output, bool keep) {
+                                    const StackOutput<T>& output, bool keep, void* memory) {
   const Kernels<T>& kernels = kernels_of<T>();
   auto tape = std::make_unique<StackTape<T>>();
   tape->shape = shape;
   tape->kept = keep;
-  for (int layer = 0; layer < shape.layers; ++layer) {
-    Shape s{};
-    s.kind = shape.kind;
-    s.inputs = layer ? tape->width() : shape.inputs;
-    s.units = shape.units;
-    kernels.measure(&s);
-    tape->layers.push_back(s);
+  const int teams = teams_for(shape, input.batch, input.threads);
+  if (memory) {
+    std::memcpy(memory, &teams, sizeof teams);
+    tape->memory = static_cast<char*>(memory) + tape_header;
   }
-  const int teams = teams_for(shape, tape->layers[0], input.batch, input.threads);
-  for (int direction = 0; direction < shape.directions; ++direction)
-    tape->plans.emplace_back(input.batch, direction == 1, teams);
-  tape->walks.resize(shape.layers * shape.directions);
+  tape->prepare(input, teams);
 
   Lease lease(teams > 1 || members_for(tape->layers[0], input.batch, teams, input.threads) > 1
                   ? input.threads
@@ -177,19 +211,12 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
   for (int layer = 0; layer < shape.layers; ++layer) {
     const Shape& s = tape->layers[layer];
     const bool top = layer == shape.layers - 1;
+    tape->reserve(input, layer);
     Sequence<T> y = output.y;
-    if (!top) {
-      tape->between.push_back(block_of<T>(rows * steps * tape->width()));
-      y = dense_sequence(tape->between.back().template as<T>(), steps, tape->width());
-    }
+    if (!top) y = dense_sequence(tape->between[layer].template as<T>(), steps, tape->width());
     for (int direction = 0; direction < shape.directions; ++direction) {
       const int index = layer * shape.directions + direction;
       Plan& plan = tape->plans[direction];
-      if (keep) {
-        tape->walks[index].gates = block_of<T>(plan.positions() * s.position);
-        if (has_cell(shape.kind))
-          tape->walks[index].cells = block_of<T>(plan.positions() * s.padded);
-      }
       Forward<T> call{};
       call.layer = layer_of(*tape, input, layer, direction, forward_chunk_bytes, 16, lease);
       call.layer.barriers = plan.barriers().data();
@@ -221,17 +248,38 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
       });
     }
     if (!top && keep == false && layer > 0) tape->between[layer - 1] = Block();
-    if (!top) {
-      tape->dropped.emplace_back();
-      if (input.gaps[layer]) {
-        const Extent count = rows * steps * tape->width();
-        tape->dropped.back() = block_of<T>(count);
-        multiply(lease, tape->between.back().template as<T>(), input.gaps[layer],
-                 tape->dropped.back().template as<T>(), count);
-      }
-    }
+    if (!top && input.gaps[layer])
+      multiply(lease, tape->between[layer].template as<T>(), input.gaps[layer],
+               tape->dropped[layer].template as<T>(), rows * steps * tape->width());
   }
   if (!keep) return nullptr;
+  return tape;
+}
+
+template <class T> Extent tape_step(const StackShape& shape, bool gaps) {
+  // The widest vectors have 16 elements; with no more than that every array is whole cache lines.
+  const auto whole = [](Extent n) { return (n + 15) / 16 * 16; };
+  const bool rnn = shape.kind == CellKind::rnn_tanh || shape.kind == CellKind::rnn_relu;
+  const Extent slots = has_cell(shape.kind)                  ? 5  // with the cell state
+                       : rnn                                 ? 0
+                       : shape.kind == CellKind::general_rnn ? 1
+                                                             : 4;
+  const Extent walks = shape.layers * shape.directions * slots * whole(shape.units);
+  const Extent outputs = (shape.layers - 1) * whole(shape.units * shape.directions);
+  return (walks + (gaps ? 2 : 1) * outputs) * static_cast<Extent>(sizeof(T));
+}
+
+template <class T>
+std::unique_ptr<Tape> stack_restore(const StackShape& shape, const StackInput<T>& input,
+                                    void* memory) {
+  auto tape = std::make_unique<StackTape<T>>();
+  int teams;
+  std::memcpy(&teams, memory, sizeof teams);
+  tape->shape = shape;
+  tape->kept = true;
+  tape->memory = static_cast<char*>(memory) + tape_header;
+  tape->prepare(input, teams);
+  for (int layer = 0; layer < shape.layers; ++layer) tape->reserve(input, layer);
   return tape;
 }
 
@@ -318,7 +366,9 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
 
 #define RELEMBRA_INSTANTIATE(T)                                                                 \
   template std::unique_ptr<Tape> stack_forward(const StackShape&, const StackInput<T>&,         \
-                                               const StackOutput<T>&, bool);                    \
+                                               const StackOutput<T>&, bool, void*);             \
+  template Extent tape_step<T>(const StackShape&, bool);                                        \
+  template std::unique_ptr<Tape> stack_restore(const StackShape&, const StackInput<T>&, void*); \
   template void stack_backward(const Tape&, const StackInput<T>&, Sequence<const T>,            \
                                const StackGradients<T>&);
 RELEMBRA_INSTANTIATE(float)

@@ -52,10 +52,20 @@ class Tape {
   virtual Extent bytes() const = 0;
 };
 
-// Returns null unless `keep`.
+// Returns null unless `keep`. With `memory` the tape lies there, and can be restored from there.
 template <class T>
 std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>& input,
-                                    const StackOutput<T>& output, bool keep);
+                                    const StackOutput<T>& output, bool keep, void* memory = nullptr);
+
+// A tape in memory of the caller's, aligned to 64 bytes: it takes `tape_header` bytes and, for each
+// row and step, no more than `tape_step` bytes. They are the same for all instruction sets.
+constexpr Extent tape_header = 64;
+template <class T> Extent tape_step(const StackShape& shape, bool gaps);
+
+// The tape that forward left in `memory`, which must outlive it. The input is that of forward.
+template <class T>
+std::unique_ptr<Tape> stack_restore(const StackShape& shape, const StackInput<T>& input,
+                                    void* memory);
 
 // `y` is what forward wrote. May be called again: the tape is only read.
 template <class T>

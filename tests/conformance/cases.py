@@ -167,7 +167,7 @@ def _torch_takes(spec: StackSpec, call: dict, x) -> bool:
 
 def _native_takes(spec: StackSpec, call: dict, x) -> bool:
     """What our own kernels can do."""
-    if x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
+    if x.dtype not in (torch.float32, torch.float64):
         return False
     cell = spec.cell
     used = {cell.activation, cell.state_activation or cell.activation, cell.gate_activation}

@@ -8,29 +8,63 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from relembra import _native
 from relembra.engine._activation import Activation
+from relembra.engine._functional import functional_refusal, is_functional, run_functional
 from relembra.engine._holding import hold_output
-from relembra.engine._noise import StackNoise
+from relembra.engine._noise import LayerNoise, StackNoise
+from relembra.engine._operators import address_of, place_of, run_operator, steps_of
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._spec import CellSpec, LayerWeights, StackSpec
 
 __all__ = ["native_refusal", "run_native"]
 
-_TANH, _RELU, _SIGMOID = Activation("tanh"), Activation("relu"), Activation("sigmoid")
+_PLAIN = (Tensor, torch.nn.Parameter, FakeTensor)
 _FIELDS = 5  # weight_ih, weight_hh, bias_ih, bias_hh, peephole
 _FUNCTIONS = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "identity")
 
 
 def native_refusal(request: Request) -> str | None:
     """Return why the native core cannot compute this request, or None when it can."""
-    return _cell_refusal(request.spec.cell) or _call_refusal(request) or _tensor_refusal(request)
+    return (
+        _cell_refusal(request.spec.cell)
+        or _call_refusal(request)
+        or _tensor_refusal(_computed(request))
+    )
+
+
+def _computed(request: Request) -> Request:
+    """Return the request in the type that it is computed in: under autocast, the parameters'."""
+    if not torch.is_autocast_enabled("cpu"):
+        return request
+    dtype = request.weights[0].weight_ih.dtype
+    hidden, cell = _widened(request.hidden, dtype), _widened(request.cell, dtype)
+    noise = request.noise
+    if noise:
+        layers = [LayerNoise(*(_widened(t, dtype) for t in own)) for own in noise.layers]
+        gaps = tuple(_widened(gap, dtype) for gap in noise.between)
+        noise = StackNoise(tuple(layers), gaps)
+    return replace(request, x=request.x.to(dtype), hidden=hidden, cell=cell, noise=noise)
+
+
+def _cell_refusal(cell: CellSpec) -> str | None:
+    # The compiler traces through a cache, and warns that it does.
+    return _find_refusal(cell) if torch.compiler.is_compiling() else _known_refusal(cell)
 
 
 @lru_cache(maxsize=256)
-def _cell_refusal(cell: CellSpec) -> str | None:
+def _known_refusal(cell: CellSpec) -> str | None:
+    return _find_refusal(cell)
+
+
+def _widened(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if tensor is None else tensor.to(dtype)
+
+
+def _find_refusal(cell: CellSpec) -> str | None:
     used = (cell.activation, cell.state_activation or cell.activation, cell.gate_activation)
     checks = {f"the activation {f.name}": f.name not in _FUNCTIONS for f in used}
     checks |= {
@@ -56,38 +90,58 @@ def _masks(noise: StackNoise) -> list[Tensor | None]:
     return [*masks, *noise.between]
 
 
-@lru_cache(maxsize=256)
 def _is_plain(cell: CellSpec) -> bool:
     """Whether the kernels without options can compute a cell, which are faster."""
-    functions = (_TANH, _RELU) if cell.kind == "rnn" else (_TANH,)
+    # By name: these have no constants, and constants may be symbols to the compiler.
+    functions = ("tanh", "relu") if cell.kind == "rnn" else ("tanh",)
     return (
-        cell.activation in functions
-        and cell.state_activation in (None, cell.activation)
-        and cell.gate_activation == _SIGMOID
+        cell.activation.name in functions
+        and (cell.state_activation or cell.activation).name == cell.activation.name
+        and cell.gate_activation.name == "sigmoid"
         and not (cell.peepholes or cell.coupled or cell.zoneout_hidden or cell.zoneout_cell)
     )
 
 
 def _tensor_refusal(request: Request) -> str | None:
     x = request.x
-    if x.device.type != "cpu":
+    if x.device.type not in ("cpu", "meta"):  # of meta tensors it computes the shapes
         return f"the native core computes on the CPU, not on {x.device.type}"
     if x.dtype not in (torch.float32, torch.float64):
         return f"the native core computes in float32 and float64, not in {x.dtype}"
-    if torch.compiler.is_compiling():
-        return "the native core cannot be compiled"
-    if torch._C._functorch.maybe_current_level() is not None:
-        return "the native core knows no vmap and no functional gradients"
-    if torch._C._len_torch_dispatch_stack():
-        return "the native core knows no dispatch modes"
-    if torch.is_autocast_enabled("cpu"):
-        return "the native core knows no autocast"
+    if refusal := functional_refusal():
+        return refusal
+    if (is_functional() or _in_graph(request)) and _has_options(request):
+        return "the native core computes options of a cell outside of graphs and transforms only"
     for tensor in _tensors(request):
         if tensor.dtype != x.dtype or tensor.device != x.device:
             return f"parameters and states are not all {x.dtype} on the CPU"
-        if type(tensor) not in (Tensor, torch.nn.Parameter) or tensor.layout != torch.strided:
+        if not _is_own(tensor):
             return f"the native core takes plain tensors, not {type(tensor).__name__}"
     return None
+
+
+def _is_own(tensor: Tensor) -> bool:
+    """Return whether the values, or at least the shape, are those of the tensor itself."""
+    if tensor.layout != torch.strided:
+        return False
+    return type(tensor) in _PLAIN or torch.compiler.is_compiling()
+
+
+def _has_options(request: Request) -> bool:
+    """Return whether the call needs more than the kernels without options."""
+    layers = request.noise.layers if request.noise else ()
+    masked = any(t is not None for n in layers for t in (*n[:2], *n[3:]))
+    return masked or not _is_plain(request.spec.cell)
+
+
+def _in_graph(request: Request) -> bool:
+    """Return whether something has to see the call as an operator."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or request.x.is_meta
+        or type(request.x) is FakeTensor
+    )
 
 
 def _tensors(request: Request) -> list[Tensor]:
@@ -117,6 +171,19 @@ class _Given(NamedTuple):
 
 def run_native(request: Request) -> Recurrence:
     """Compute a request that `native_refusal` does not refuse."""
+    request = _computed(request)
+    if is_functional():
+        output, hidden, cell = run_functional(request)
+    elif _in_graph(request):
+        output, hidden, cell = run_operator(request)
+    else:
+        output, hidden, cell = _run_directly(request)
+    if request.hold_output and request.mask is not None:
+        output = hold_output(request, output)
+    return Recurrence(output=output, hidden=hidden, cell=cell, trace=None, path="native")
+
+
+def _run_directly(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
     spec = request.spec
     given = _Given(
         spec,
@@ -135,12 +202,9 @@ def run_native(request: Request) -> Recurrence:
         if request.noise and (dropped := request.noise.layers[index].weights) is not None:
             leaves[3 + _FIELDS * index + 1] = weights.weight_hh * dropped
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in leaves):
-        output, hidden, cell = _Native.apply(given, *leaves)  # type: ignore[no-untyped-call]
-    else:
-        output, hidden, cell, _ = _forward(given, leaves, keep=False)
-    if request.hold_output and request.mask is not None:
-        output = hold_output(request, output)
-    return Recurrence(output=output, hidden=hidden, cell=cell, trace=None, path="native")
+        return _Native.apply(given, *leaves)  # type: ignore[no-untyped-call, no-any-return]
+    output, hidden, cell, _ = _forward(given, leaves, keep=False)
+    return output, hidden, cell
 
 
 def _layer_masks(noise: StackNoise | None) -> tuple[Tensor | None, ...]:
@@ -157,15 +221,6 @@ def _plain(tensor: Tensor | None, dtype: torch.dtype | None) -> Tensor | None:
     return tensor.detach().to(device="cpu", dtype=dtype or tensor.dtype).contiguous()
 
 
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
-
-
-def _steps_of(x: Tensor) -> Tensor:
-    """Return a tensor (B, T, features) whose features lie side by side."""
-    return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
-
-
 def _like_steps(x: Tensor, features: int) -> Tensor:
     """Return fresh memory (B, T, features), time-major in memory where x is."""
     rows, steps = x.shape[0], x.shape[1]
@@ -179,17 +234,17 @@ def _input(given: _Given, x: Tensor, leaves: list[Tensor | None]) -> Any:
         x.dtype == torch.float64,
         x.shape[0],
         x.shape[1],
-        _address(given.lengths),
-        _address(given.mask),
-        _address(given.reset),
+        address_of(given.lengths),
+        address_of(given.mask),
+        address_of(given.reset),
         x.data_ptr(),
         x.stride(0),
         x.stride(1),
-        [_address(t) for t in leaves[3:]],
-        _address(leaves[1]),
-        _address(leaves[2]),
-        [_address(mask) for mask in given.masks],
-        [_address(gap) for gap in given.gaps],
+        [address_of(t) for t in leaves[3:]],
+        address_of(leaves[1]),
+        address_of(leaves[2]),
+        [address_of(mask) for mask in given.masks],
+        [address_of(gap) for gap in given.gaps],
         torch.get_num_threads(),
     )
 
@@ -200,7 +255,7 @@ def _shape(spec: StackSpec, masks: bool) -> Any:
     if masks or not _is_plain(cell):
         kind = getattr(kinds, "coupled_lstm" if cell.coupled else f"general_{cell.kind}")
     elif cell.kind == "rnn":
-        kind = kinds.rnn_relu if cell.activation == _RELU else kinds.rnn_tanh
+        kind = kinds.rnn_relu if cell.activation.name == "relu" else kinds.rnn_tanh
     else:
         kind = getattr(kinds, cell.kind)
     return _native.StackShape(
@@ -239,15 +294,16 @@ def _forward(
         output.stride(0),
         output.stride(1),
         hidden.data_ptr(),
-        _address(cell),
+        address_of(cell),
         keep,
+        0,
     )
     return output, hidden, cell, tape
 
 
 def _side_by_side(leaves: list[Tensor | None]) -> list[Any]:
     return [
-        _steps_of(t) if i == 0 and t is not None else None if t is None else t.contiguous()
+        steps_of(t) if i == 0 and t is not None else None if t is None else t.contiguous()
         for i, t in enumerate(leaves)
     ]
 
@@ -280,7 +336,7 @@ def _backward(
     needed = ctx.needs_input_grad[1:]
     plain = _side_by_side(leaves)
     x = plain[0]
-    d_output = None if upstream[0] is None else _steps_of(upstream[0])
+    d_output = None if upstream[0] is None else steps_of(upstream[0])
     d_hidden = None if upstream[1] is None else upstream[1].contiguous()
     d_cell = None if upstream[2] is None else upstream[2].contiguous()
     d_x = _like_steps(x, x.shape[2]) if needed[0] else None
@@ -294,21 +350,17 @@ def _backward(
     _native.backward(
         ctx.tape,
         _input(given, x, plain),
-        *_at(output),
-        *_at(d_output),
-        _address(d_hidden),
-        _address(d_cell),
-        *_at(d_x),
+        *place_of(output),
+        *place_of(d_output),
+        address_of(d_hidden),
+        address_of(d_cell),
+        *place_of(d_x),
         d_hidden0.data_ptr(),
-        _address(d_cell0),
-        [_address(t) for t in d_weights],
+        address_of(d_cell0),
+        [address_of(t) for t in d_weights],
     )
     found = [d_x, d_hidden0, d_cell0, *d_weights]
     return [g if wanted else None for g, wanted in zip(found, needed, strict=True)]
-
-
-def _at(steps: Tensor | None) -> tuple[int, int, int]:
-    return (0, 0, 0) if steps is None else (steps.data_ptr(), steps.stride(0), steps.stride(1))
 
 
 def _layer_weights(leaves: list[Tensor | None]) -> LayerWeights:

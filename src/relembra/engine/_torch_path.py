@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from relembra.engine._activation import Activation
+from relembra.engine._functional import is_forward_mode
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._spec import CellSpec, LayerWeights, StackSpec
 
@@ -53,6 +54,8 @@ def _call_refusal(request: Request) -> str | None:
         return "PyTorch's kernels cannot reset the state in mid-sequence"
     if request.trace:
         return "PyTorch's kernels return no states or gates of single steps"
+    if request.spec.cell.kind == "lstm" and is_forward_mode():
+        return "PyTorch's LSTM kernel knows no forward-mode gradients"
     if not request.x.numel():
         return "PyTorch's kernels take no empty input"
     return None

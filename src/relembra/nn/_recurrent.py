@@ -216,12 +216,7 @@ class RecurrentLayer(nn.Module):
         choice = choose_path(request, self.path)
         if choice.slow and choice.reason not in self._said:
             self._said.add(choice.reason)
-            warnings.warn(
-                f"{type(self).__name__} takes the slow reference path: {choice.reason}. Say "
-                "path='reference' to accept that in silence.",
-                SlowPathWarning,
-                stacklevel=frames,
-            )
+            _say_slow(type(self).__name__, choice.reason, frames + 1)
         self.last_path = choice.path
         return run(request, choice.path)
 
@@ -346,6 +341,20 @@ class RecurrentLayer(nn.Module):
             if value != getattr(plain, key) and key != "projection":
                 text += f", {key}={getattr(value, 'name', value)}"
         return text
+
+
+def _say_slow(name: str, reason: str, frames: int) -> None:
+    warnings.warn(
+        f"{name} takes the slow reference path: {reason}. Say path='reference' to accept that in "
+        "silence.",
+        SlowPathWarning,
+        stacklevel=frames,
+    )
+
+
+# Under torch.compile it is said while the graph is made, and is no part of it. This is what
+# `torch.compiler.assume_constant_result` does, without importing the compiler.
+_say_slow._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _row(mask: Tensor | None) -> Tensor | None:
