@@ -16,6 +16,7 @@
 #include "build_info.hpp"
 #include "dispatch.hpp"
 #include "stack.hpp"
+#include "stream_module.hpp"
 
 namespace nb = nanobind;
 
@@ -218,4 +219,5 @@ NB_MODULE(_native, m) {
   nb::class_<relembra::Tape>(m, "Tape").def_prop_ro("bytes", &relembra::Tape::bytes);
   m.def("forward", &forward);
   m.def("backward", &backward);
+  define_stream(m);
 }

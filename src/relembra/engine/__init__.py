@@ -19,6 +19,8 @@ from relembra.engine._request import Trace as Trace
 from relembra.engine._spec import CellSpec as CellSpec
 from relembra.engine._spec import LayerWeights as LayerWeights
 from relembra.engine._spec import StackSpec as StackSpec
+from relembra.engine._streaming import StreamState as StreamState
+from relembra.engine._streaming import start_stream as start_stream
 
 __all__ = [
     "ACTIVATIONS",
@@ -33,6 +35,7 @@ __all__ = [
     "Request",
     "StackNoise",
     "StackSpec",
+    "StreamState",
     "Trace",
     "build_info",
     "choose",
@@ -40,4 +43,5 @@ __all__ = [
     "explain",
     "recurrent",
     "run",
+    "start_stream",
 ]
