@@ -13,6 +13,7 @@ namespace relembra {
 template <class T> struct PackedLayer {
   Shape shape;
   const T *ih, *hh, *bias;
+  Options<T> options;  // without masks
 };
 
 // A snapshot: it copies, and later changes of the weights do not reach it.
@@ -24,12 +25,17 @@ template <class T> class PackedStack {
   const PackedLayer<T>& layer(int layer, int direction) const {
     return layers_[static_cast<std::size_t>(layer * shape_.directions + direction)];
   }
+  // Whether these arrays hold what was packed.
+  bool matches(const std::vector<Weights<T>>& weights) const { return seen(weights) == seen_; }
   Extent bytes() const { return static_cast<Extent>(memory_.bytes()); }
 
  private:
+  std::uint64_t seen(const std::vector<Weights<T>>& weights) const;
+
   StackShape shape_;
   std::vector<PackedLayer<T>> layers_;  // (layers * directions)
   Block memory_;
+  std::uint64_t seen_;
 };
 
 }  // namespace relembra

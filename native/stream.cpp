@@ -11,16 +11,17 @@ namespace {
 // Multiply-adds of a step below which waking a second thread costs more than it saves.
 constexpr double worth_a_thread = 5e5;
 
-double work_of(const StackShape& s, Extent rows) {
-  const double gates = s.kind == CellKind::lstm ? 4 : s.kind == CellKind::gru ? 3 : 1;
-  const double units = static_cast<double>(s.units);
-  const double inputs = static_cast<double>(s.inputs) + units * (s.layers - 1);
-  return gates * units * (inputs + units * s.layers) * static_cast<double>(rows);
+template <class T> double work_of(const PackedStack<T>& weights, Extent rows) {
+  Extent elements = 0;
+  for (int i = 0; i < weights.shape().layers; ++i)
+    elements += weights.layer(i, 0).shape.packed_ih + weights.layer(i, 0).shape.packed_hh;
+  return static_cast<double>(elements) * static_cast<double>(rows);
 }
 
-int teams_of(const StackShape& s, Extent rows, int threads) {
+template <class T> int teams_of(const PackedStack<T>& weights, Extent rows, int threads) {
   const double most = std::min(static_cast<double>(threads), static_cast<double>(rows));
-  return static_cast<int>(std::max(1.0, std::min(most, work_of(s, rows) / worth_a_thread)));
+  const double useful = work_of(weights, rows) / worth_a_thread;
+  return static_cast<int>(std::max(1.0, std::min(most, useful)));
 }
 
 Extent aligned(Extent elements) { return (elements + 15) / 16 * 16; }
@@ -32,8 +33,8 @@ Stream<T>::Stream(std::shared_ptr<const PackedStack<T>> weights, Extent rows, T*
                   int threads)
     : weights_(std::move(weights)),
       plan_({rows, 1, nullptr, nullptr, nullptr}, false,
-            teams_of(weights_->shape(), rows, threads)),
-      work_(work_of(weights_->shape(), rows)),
+            teams_of(*weights_, rows, threads)),
+      work_(work_of(*weights_, rows)),
       threads_(threads) {
   const Kernels<T>& kernels = kernels_of<T>();
   const StackShape& shape = weights_->shape();
@@ -47,6 +48,7 @@ Stream<T>::Stream(std::shared_ptr<const PackedStack<T>> weights, Extent rows, T*
     l.ih = packed.ih;
     l.hh = packed.hh;
     l.bias = packed.bias;
+    l.options = &packed.options;
     l.walks = plan_.walks().data();
     l.barriers = plan_.barriers().data();
     l.teams = static_cast<int>(plan_.walks().size());

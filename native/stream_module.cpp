@@ -3,10 +3,10 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "packed_module.hpp"
 #include "stream.hpp"
 
 namespace nb = nanobind;
@@ -14,30 +14,16 @@ using relembra::Extent;
 
 namespace {
 
-// Addresses of tensors that Python has checked and holds; 0 is null.
-using Address = std::uintptr_t;
-template <class T> T* at(Address address) { return reinterpret_cast<T*>(address); }
-
 // Multiply-adds of a step above which other Python threads may run meanwhile. Below, to give the
 // lock away and to take it again costs more than it is worth.
 constexpr double worth_unlocking = 1e6;
 
-// PyTorch's weights of either type, packed.
-struct PackedWeights {
-  std::shared_ptr<const relembra::PackedStack<float>> single;
-  std::shared_ptr<const relembra::PackedStack<double>> twofold;
-};
-
 template <class T>
 std::shared_ptr<const relembra::PackedStack<T>> packed(const relembra::StackShape& shape,
-                                                       const std::vector<Address>& a,
+                                                       const std::vector<Address>& weights,
                                                        int threads) {
-  std::vector<relembra::Weights<T>> weights;
-  for (std::size_t i = 0; i + 3 < a.size(); i += 4)
-    weights.push_back({at<const T>(a[i]), at<const T>(a[i + 1]), at<const T>(a[i + 2]),
-                       at<const T>(a[i + 3])});
   const nb::gil_scoped_release unlocked;
-  return std::make_shared<const relembra::PackedStack<T>>(shape, weights, threads);
+  return std::make_shared<const relembra::PackedStack<T>>(shape, weights_of<T>(weights), threads);
 }
 
 class AnyStream {
@@ -72,7 +58,7 @@ class AnyStream {
 
 void define_stream(nb::module_& m) {
   nb::class_<PackedWeights>(m, "PackedWeights",
-                            "A snapshot of a stack's weights, four addresses for each layer and "
+                            "A snapshot of a stack's weights, five addresses for each layer and "
                             "direction, packed for the forward products.")
       .def("__init__",
            [](PackedWeights* self, const relembra::StackShape& shape, bool twofold,
@@ -82,6 +68,12 @@ void define_stream(nb::module_& m) {
              else made.single = packed<float>(shape, weights, threads);
              new (self) PackedWeights(std::move(made));
            })
+      .def("matches",
+           [](const PackedWeights& self, const std::vector<Address>& weights) {
+             return self.single ? self.single->matches(weights_of<float>(weights))
+                                : self.twofold->matches(weights_of<double>(weights));
+           },
+           "Whether the arrays, whose shapes must be the same, still hold what was packed.")
       .def_prop_ro("bytes", [](const PackedWeights& self) {
         return self.single ? self.single->bytes() : self.twofold->bytes();
       });

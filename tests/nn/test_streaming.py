@@ -3,6 +3,7 @@
 import copy
 import re
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -17,7 +18,11 @@ CELLS = {
     "lstm": nn.LSTM,
     "gru": nn.GRU,
     "rnn": nn.RNN,
-    "relu": lambda *sizes, dtype=None: nn.RNN(*sizes, nonlinearity="relu", dtype=dtype),
+    "relu": partial(nn.RNN, nonlinearity="relu"),
+    "softsign": partial(nn.RNN, nonlinearity="softsign", zoneout=0.3),
+    "peepholes": partial(nn.LSTM, peepholes=True, zoneout=(0.1, 0.2), activation="elu"),
+    "coupled": partial(nn.LSTM, coupled=True, peepholes=True, state_activation="identity"),
+    "hard gru": partial(nn.GRU, gate_activation="hard_sigmoid", zoneout=0.2),
 }
 
 
@@ -183,11 +188,11 @@ def test_what_is_given_to_start_is_not_changed():
 
 
 SLOW = [
-    nn.LSTM(3, 4, peepholes=True),
+    nn.LSTM(3, 4, activation="gelu"),
     nn.LSTM(3, 4, 2, proj_size=2, layer_norm=True),
-    nn.LSTM(3, 4, zoneout=0.1),
+    nn.LSTM(3, 4, layer_norm=True, peepholes=True),
     nn.GRU(3, 4, reset_after=False),
-    nn.RNN(3, 4, nonlinearity="hard_sigmoid"),
+    nn.RNN(3, 4, nonlinearity="gelu"),
 ]
 
 

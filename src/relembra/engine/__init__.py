@@ -9,6 +9,7 @@ from relembra.engine._choice import PathName as PathName
 from relembra.engine._choice import choose as choose
 from relembra.engine._choice import run as run
 from relembra.engine._explain import explain as explain
+from relembra.engine._linear import linear as linear
 from relembra.engine._noise import LayerNoise as LayerNoise
 from relembra.engine._noise import StackNoise as StackNoise
 from relembra.engine._noise import draw_noise as draw_noise
@@ -41,6 +42,7 @@ __all__ = [
     "choose",
     "draw_noise",
     "explain",
+    "linear",
     "recurrent",
     "run",
     "start_stream",

@@ -13,11 +13,12 @@ from relembra import _native
 from relembra.engine._activation import Activation
 from relembra.engine._holding import hold_output
 from relembra.engine._noise import StackNoise
+from relembra.engine._packed import kept
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._spec import CellSpec, LayerWeights, StackSpec
 
-__all__ = ["native_refusal", "run_native"]
+__all__ = ["native_refusal", "pack_weights", "run_native"]
 
 _TANH, _RELU, _SIGMOID = Activation("tanh"), Activation("relu"), Activation("sigmoid")
 _FIELDS = 5  # weight_ih, weight_hh, bias_ih, bias_hh, peephole
@@ -195,7 +196,8 @@ def _input(given: _Given, x: Tensor, leaves: list[Tensor | None]) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _shape(spec: StackSpec, masks: bool) -> Any:
+def native_shape(spec: StackSpec, masks: bool) -> Any:
+    """Return the core's description of a stack that it knows."""
     cell, kinds = spec.cell, _native.CellKind
     if masks or not _is_plain(cell):
         kind = getattr(kinds, "coupled_lstm" if cell.coupled else f"general_{cell.kind}")
@@ -227,13 +229,14 @@ def _forward(
 ) -> tuple[Tensor, Tensor, Tensor | None, Any]:
     plain = _side_by_side(leaves)
     spec, x = given.spec, plain[0]
+    shape = native_shape(spec, bool(given.masks))
     rows, units = x.shape[0], spec.hidden_size
     count = spec.num_layers * spec.directions
     output = _like_steps(x, units * spec.directions)  # (B, T, D*H)
     hidden = x.new_empty(count, rows, units)
     cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
     tape = _native.forward(
-        _shape(spec, bool(given.masks)),
+        shape,
         _input(given, x, plain),
         output.data_ptr(),
         output.stride(0),
@@ -241,8 +244,36 @@ def _forward(
         hidden.data_ptr(),
         _address(cell),
         keep,
+        None if keep or _is_small(spec) else _packed(shape, x.dtype, leaves[3:]),
     )
     return output, hidden, cell, tape
+
+
+def _is_small(spec: StackSpec) -> bool:
+    """Whether to pack the weights takes no longer than to find them packed."""
+    return spec.num_layers * spec.hidden_size * (spec.input_size + spec.hidden_size) < 2048
+
+
+def _packed(shape: Any, dtype: torch.dtype, parameters: list[Tensor | None]) -> Any:
+    """Return the packed weights that are kept for inference, or None where none can be."""
+
+    def pack(addresses: list[int]) -> Any:
+        threads = torch.get_num_threads()
+        return _native.PackedWeights(shape, dtype == torch.float64, addresses, threads)
+
+    return kept(parameters, shape, pack)
+
+
+def pack_weights(spec: StackSpec, weights: list[LayerWeights]) -> Any:
+    """Return a snapshot of the weights in the order in which the core reads them."""
+    # A list, so that copies made by contiguous() live until they are packed.
+    held = [None if t is None else t.contiguous() for w in weights for t in _parameters(w)]
+    return _native.PackedWeights(
+        native_shape(spec, masks=False),
+        weights[0].weight_ih.dtype == torch.float64,
+        [_address(t) for t in held],
+        torch.get_num_threads(),
+    )
 
 
 def _side_by_side(leaves: list[Tensor | None]) -> list[Any]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from relembra import _native
 from relembra._errors import ConfigError, DataError
 from relembra.engine._choice import Choice, run
-from relembra.engine._packed import pack_weights
+from relembra.engine._native_path import pack_weights
 from relembra.engine._request import Request
 from relembra.engine._spec import LayerWeights, StackSpec
 
