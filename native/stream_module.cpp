@@ -14,9 +14,10 @@ using relembra::Extent;
 
 namespace {
 
-// Multiply-adds of a step above which other Python threads may run meanwhile. Below, to give the
-// lock away and to take it again costs more than it is worth.
-constexpr double worth_unlocking = 1e6;
+// Multiply-adds of a step above which other Python threads may run meanwhile: some half a
+// millisecond. Beside a busy Python thread a step that gave the lock away waits for it up to the
+// interpreter's 5 ms, so short steps keep it.
+constexpr double worth_unlocking = 1e7;
 
 template <class T>
 std::shared_ptr<const relembra::PackedStack<T>> packed(const relembra::StackShape& shape,
