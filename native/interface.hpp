@@ -126,6 +126,14 @@ template <class T> struct Packing {
   T* peephole;                            // or null
 };
 
+// Y = X W^T + b; x and y row after row.
+template <class T> struct Linear {
+  const T *panels, *bias;             // packed; bias may be null
+  Extent inputs, outputs, rows;
+  const T* x;                         // (rows, inputs)
+  T* y;                               // (rows, outputs)
+};
+
 template <class T> struct Kernels {
   int width;
   void (*measure)(Shape*);
@@ -139,6 +147,12 @@ template <class T> struct Kernels {
   void (*collect)(const Backward<T>*, int share, int shares);
   // Elementwise, for the tests of the mathematics.
   void (*apply)(int function, const T* x, T* y, Extent n);
+  // Linear maps: elements of the packed weights; packing; the map, once for every share.
+  Extent (*linear_size)(Extent inputs, Extent outputs);
+  void (*pack_linear)(const T* weight, Extent inputs, Extent outputs, T* to);
+  void (*linear)(const Linear<T>*, int share, int shares);
+  // A fingerprint of memory that goes on from another one.
+  std::uint64_t (*fingerprint)(const void* data, Extent bytes, std::uint64_t start);
 };
 
 struct KernelTable {

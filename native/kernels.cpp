@@ -1,5 +1,7 @@
 // Compiled once for each instruction set: RELEMBRA_ISA names the set, the flags enable it.
+#include "fingerprint.hpp"
 #include "general_cells.hpp"
+#include "linear_kernel.hpp"
 #include "sweep.hpp"
 
 namespace relembra::RELEMBRA_ISA {
@@ -58,9 +60,10 @@ template <class T> void apply(int function, const T* x, T* y, Extent n) {
 }
 
 template <class T>
-constexpr Kernels<T> kernels{width<T>,       measure<T>, forward_scratch<T>, backward_scratch<T>,
-                             pack<T>,        forward<T>, backward<T>,        collect<T>,
-                             apply<T>};
+constexpr Kernels<T> kernels{
+    width<T>,           measure<T>,         forward_scratch<T>, backward_scratch<T>, pack<T>,
+    forward<T>,         backward<T>,        collect<T>,         apply<T>,            LinearMap<T>::size,
+    LinearMap<T>::pack, LinearMap<T>::run,  fingerprint};
 
 }  // namespace
 

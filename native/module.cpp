@@ -15,7 +15,10 @@
 
 #include "build_info.hpp"
 #include "dispatch.hpp"
+#include "linear_module.hpp"
+#include "packed_module.hpp"
 #include "stack.hpp"
+#include "stream_module.hpp"
 
 namespace nb = nanobind;
 
@@ -43,24 +46,13 @@ std::string instruction_set() {
 
 // Arrays come as addresses and strides: engine/_native_path.py has checked types, shapes and
 // strides, and holds the tensors. 0 is null.
-using Address = std::uintptr_t;
 using Addresses = std::vector<Address>;
-
-template <class T> T* at(Address address) { return reinterpret_cast<T*>(address); }
 
 struct SequenceAt {
   Address data;
   relembra::Extent row, time;
   template <class T> relembra::Sequence<T> as() const { return {at<T>(data), row, time}; }
 };
-
-template <class T> std::vector<relembra::Weights<T>> weights_of(const Addresses& a) {
-  std::vector<relembra::Weights<T>> weights;
-  for (std::size_t i = 0; i + 4 < a.size(); i += 5)
-    weights.push_back({at<const T>(a[i]), at<const T>(a[i + 1]), at<const T>(a[i + 2]),
-                       at<const T>(a[i + 3]), at<const T>(a[i + 4])});
-  return weights;
-}
 
 // What forward and backward share: where the call's input is.
 struct Input {
@@ -105,16 +97,17 @@ Input make_input(bool twofold, relembra::Extent rows, relembra::Extent steps, Ad
 std::unique_ptr<relembra::Tape> forward(const relembra::StackShape& shape, const Input& input,
                                         Address y, relembra::Extent y_row, relembra::Extent y_time,
                                         Address hidden, Address cell, bool keep,
-                                        Address memory) {
+                                         Address memory, const PackedWeights* packed) {
   const nb::gil_scoped_release unlocked;
   const SequenceAt to{y, y_row, y_time};
-  if (input.twofold)
-    return relembra::stack_forward<double>(
-        shape, input.as<double>(), {to.as<double>(), at<double>(hidden), at<double>(cell)}, keep,
-        at<void>(memory));
-  return relembra::stack_forward<float>(
-      shape, input.as<float>(), {to.as<float>(), at<float>(hidden), at<float>(cell)}, keep,
-      at<void>(memory));
+  const auto run = [&](auto zero) {
+    using T = decltype(zero);
+    auto given = input.as<T>();
+    if (packed) given.packed = packed->as<T>();
+    return relembra::stack_forward<T>(shape, given, {to.as<T>(), at<T>(hidden), at<T>(cell)}, keep,
+                                      at<void>(memory));
+  };
+  return input.twofold ? run(0.0) : run(0.0f);
 }
 
 std::unique_ptr<relembra::Tape> restore(const relembra::StackShape& shape, const Input& input,
@@ -232,7 +225,11 @@ NB_MODULE(_native, m) {
   nb::class_<relembra::Tape>(m, "Tape").def_prop_ro("bytes", &relembra::Tape::bytes);
   m.attr("tape_header") = relembra::tape_header;
   m.def("tape_step", &tape_step);
-  m.def("forward", &forward);
   m.def("restore", &restore);
+  define_stream(m);
+  define_linear(m);
+  m.def("forward", &forward, nb::arg("shape"), nb::arg("input"), nb::arg("y"), nb::arg("y_row"),
+        nb::arg("y_time"), nb::arg("hidden"), nb::arg("cell"), nb::arg("keep"),
+        nb::arg("memory") = 0, nb::arg("packed").none() = nb::none());
   m.def("backward", &backward);
 }

@@ -5,6 +5,7 @@
 
 #include "dispatch.hpp"
 #include "memory.hpp"
+#include "packed.hpp"
 #include "pool.hpp"
 
 namespace relembra {
@@ -221,22 +222,31 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
       call.layer = layer_of(*tape, input, layer, direction, forward_chunk_bytes, 16, lease);
       call.layer.barriers = plan.barriers().data();
       call.layer.scratch_stride = kernels.forward_scratch(&call.layer);
-      const Block memory = block_of<T>(call.layer.teams * call.layer.scratch_stride + s.packed_ih +
-                                       s.packed_hh + 2 * s.packed_bias + 96);
+      const PackedLayer<T>* held = input.packed ? &input.packed->layer(layer, direction) : nullptr;
+      const Extent wanted = held ? 0 : s.packed_ih + s.packed_hh + 2 * s.packed_bias;
+      const Block memory =
+          block_of<T>(call.layer.teams * call.layer.scratch_stride + wanted + 96);
       Cutter<T> cut{memory.template as<T>()};
       call.layer.scratch = cut.take(call.layer.teams * call.layer.scratch_stride);
-      Packing<T> packing{&s, input.weights[index], cut.take(s.packed_ih), cut.take(s.packed_hh),
-                         cut.take(s.packed_bias), nullptr, nullptr,
-                         input.weights[index].peephole ? cut.take(s.packed_bias) : nullptr};
       Options<T> options{};
       if (has_options(s.kind)) options = options_of(shape, input, index);
-      options.peephole = packing.peephole;
       call.layer.options = &options;
-      const int packers = s.packed_ih + s.packed_hh > 1 << 15 ? lease.threads() : 1;
-      lease.run(packers, [&](int share) { kernels.pack(&packing, share, packers); });
-      call.layer.ih = packing.ih;
-      call.layer.hh = packing.hh;
-      call.layer.bias = packing.bias;
+      if (held) {
+        call.layer.ih = held->ih;
+        call.layer.hh = held->hh;
+        call.layer.bias = held->bias;
+        options.peephole = held->options.peephole;
+      } else {
+        Packing<T> packing{&s, input.weights[index], cut.take(s.packed_ih), cut.take(s.packed_hh),
+                           cut.take(s.packed_bias), nullptr, nullptr,
+                           input.weights[index].peephole ? cut.take(s.packed_bias) : nullptr};
+        const int packers = s.packed_ih + s.packed_hh > 1 << 15 ? lease.threads() : 1;
+        lease.run(packers, [&](int share) { kernels.pack(&packing, share, packers); });
+        call.layer.ih = packing.ih;
+        call.layer.hh = packing.hh;
+        call.layer.bias = packing.bias;
+        options.peephole = packing.peephole;
+      }
       call.output = of_direction(y, direction, s.units);
       call.hidden = output.hidden + index * rows * s.units;
       call.cell = offset_or_null(output.cell, index * rows * s.units);

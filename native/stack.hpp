@@ -23,6 +23,8 @@ template <class T> struct Noise {
   const T *state, *candidate, *hidden, *cell;
 };
 
+template <class T> class PackedStack;
+
 // A call's arrays; addresses that are null mean what the engine's contract says of absent parts.
 template <class T> struct StackInput {
   Batch batch;
@@ -32,6 +34,7 @@ template <class T> struct StackInput {
   std::vector<Noise<T>> noise;      // (layers * directions)
   std::vector<const T*> gaps;       // (layers - 1) dropout masks (B, T, directions * H), or null
   int threads;
+  const PackedStack<T>* packed = nullptr;  // the weights for forward, or null: pack them
 };
 template <class T> struct StackOutput {
   Sequence<T> y;                    // (B, T, directions * H)

@@ -9,6 +9,7 @@ from relembra.engine._choice import PathName as PathName
 from relembra.engine._choice import choose as choose
 from relembra.engine._choice import run as run
 from relembra.engine._explain import explain as explain
+from relembra.engine._linear import linear as linear
 from relembra.engine._noise import LayerNoise as LayerNoise
 from relembra.engine._noise import StackNoise as StackNoise
 from relembra.engine._noise import draw_noise as draw_noise
@@ -19,6 +20,8 @@ from relembra.engine._request import Trace as Trace
 from relembra.engine._spec import CellSpec as CellSpec
 from relembra.engine._spec import LayerWeights as LayerWeights
 from relembra.engine._spec import StackSpec as StackSpec
+from relembra.engine._streaming import StreamState as StreamState
+from relembra.engine._streaming import start_stream as start_stream
 
 __all__ = [
     "ACTIVATIONS",
@@ -33,11 +36,14 @@ __all__ = [
     "Request",
     "StackNoise",
     "StackSpec",
+    "StreamState",
     "Trace",
     "build_info",
     "choose",
     "draw_noise",
     "explain",
+    "linear",
     "recurrent",
     "run",
+    "start_stream",
 ]

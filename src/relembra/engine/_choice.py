@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from relembra._errors import ConfigError
-from relembra.engine._native_path import native_refusal, run_native
+from relembra.engine._native_path import run_native
+from relembra.engine._native_refusal import native_refusal
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._torch_path import run_torch, torch_refusal

@@ -8,153 +8,27 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
 from relembra import _native
 from relembra.engine._activation import Activation
-from relembra.engine._functional import functional_refusal, is_functional, run_functional
+from relembra.engine._functional import is_functional, run_functional
 from relembra.engine._holding import hold_output
-from relembra.engine._noise import LayerNoise, StackNoise
+from relembra.engine._native_refusal import (
+    computed,
+    in_graph,
+    is_plain,
+    parameters_of,
+)
+from relembra.engine._noise import StackNoise
 from relembra.engine._operators import address_of, place_of, run_operator, steps_of
+from relembra.engine._packed import kept
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
-from relembra.engine._spec import CellSpec, LayerWeights, StackSpec
+from relembra.engine._spec import LayerWeights, StackSpec
 
-__all__ = ["native_refusal", "run_native"]
+__all__ = ["pack_weights", "run_native"]
 
-_PLAIN = (Tensor, torch.nn.Parameter, FakeTensor)
 _FIELDS = 5  # weight_ih, weight_hh, bias_ih, bias_hh, peephole
-_FUNCTIONS = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "identity")
-
-
-def native_refusal(request: Request) -> str | None:
-    """Return why the native core cannot compute this request, or None when it can."""
-    return (
-        _cell_refusal(request.spec.cell)
-        or _call_refusal(request)
-        or _tensor_refusal(_computed(request))
-    )
-
-
-def _computed(request: Request) -> Request:
-    """Return the request in the type that it is computed in: under autocast, the parameters'."""
-    if not torch.is_autocast_enabled("cpu"):
-        return request
-    dtype = request.weights[0].weight_ih.dtype
-    hidden, cell = _widened(request.hidden, dtype), _widened(request.cell, dtype)
-    noise = request.noise
-    if noise:
-        layers = [LayerNoise(*(_widened(t, dtype) for t in own)) for own in noise.layers]
-        gaps = tuple(_widened(gap, dtype) for gap in noise.between)
-        noise = StackNoise(tuple(layers), gaps)
-    return replace(request, x=request.x.to(dtype), hidden=hidden, cell=cell, noise=noise)
-
-
-def _cell_refusal(cell: CellSpec) -> str | None:
-    # The compiler traces through a cache, and warns that it does.
-    return _find_refusal(cell) if torch.compiler.is_compiling() else _known_refusal(cell)
-
-
-@lru_cache(maxsize=256)
-def _known_refusal(cell: CellSpec) -> str | None:
-    return _find_refusal(cell)
-
-
-def _widened(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    return None if tensor is None else tensor.to(dtype)
-
-
-def _find_refusal(cell: CellSpec) -> str | None:
-    used = (cell.activation, cell.state_activation or cell.activation, cell.gate_activation)
-    checks = {f"the activation {f.name}": f.name not in _FUNCTIONS for f in used}
-    checks |= {
-        "the reset gate before the product": not cell.reset_after,
-        "layer normalisation": cell.layer_norm,
-        "projection": bool(cell.projection),
-    }
-    lacking = [name for name, asked in checks.items() if asked]
-    return f"the native {cell.kind} does not know {', '.join(lacking)}" if lacking else None
-
-
-def _call_refusal(request: Request) -> str | None:
-    if request.noise and any(t is not None and t.requires_grad for t in _masks(request.noise)):
-        return "the native core gives no gradients of the masks of dropout and zoneout"
-    if request.trace:
-        return "the native core returns no states or gates of single steps"
-    return None
-
-
-def _masks(noise: StackNoise) -> list[Tensor | None]:
-    """Return the masks that the core itself reads; that of the weights is a product before it."""
-    masks = [t for n in noise.layers for t in (*n[:2], *n[3:])]
-    return [*masks, *noise.between]
-
-
-def _is_plain(cell: CellSpec) -> bool:
-    """Whether the kernels without options can compute a cell, which are faster."""
-    # By name: these have no constants, and constants may be symbols to the compiler.
-    functions = ("tanh", "relu") if cell.kind == "rnn" else ("tanh",)
-    return (
-        cell.activation.name in functions
-        and (cell.state_activation or cell.activation).name == cell.activation.name
-        and cell.gate_activation.name == "sigmoid"
-        and not (cell.peepholes or cell.coupled or cell.zoneout_hidden or cell.zoneout_cell)
-    )
-
-
-def _tensor_refusal(request: Request) -> str | None:
-    x = request.x
-    if x.device.type not in ("cpu", "meta"):  # of meta tensors it computes the shapes
-        return f"the native core computes on the CPU, not on {x.device.type}"
-    if x.dtype not in (torch.float32, torch.float64):
-        return f"the native core computes in float32 and float64, not in {x.dtype}"
-    if refusal := functional_refusal():
-        return refusal
-    if (is_functional() or _in_graph(request)) and _has_options(request):
-        return "the native core computes options of a cell outside of graphs and transforms only"
-    for tensor in _tensors(request):
-        if tensor.dtype != x.dtype or tensor.device != x.device:
-            return f"parameters and states are not all {x.dtype} on the CPU"
-        if not _is_own(tensor):
-            return f"the native core takes plain tensors, not {type(tensor).__name__}"
-    return None
-
-
-def _is_own(tensor: Tensor) -> bool:
-    """Return whether the values, or at least the shape, are those of the tensor itself."""
-    if tensor.layout != torch.strided:
-        return False
-    return type(tensor) in _PLAIN or torch.compiler.is_compiling()
-
-
-def _has_options(request: Request) -> bool:
-    """Return whether the call needs more than the kernels without options."""
-    layers = request.noise.layers if request.noise else ()
-    masked = any(t is not None for n in layers for t in (*n[:2], *n[3:]))
-    return masked or not _is_plain(request.spec.cell)
-
-
-def _in_graph(request: Request) -> bool:
-    """Return whether something has to see the call as an operator."""
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._len_torch_dispatch_stack() > 0
-        or request.x.is_meta
-        or type(request.x) is FakeTensor
-    )
-
-
-def _tensors(request: Request) -> list[Tensor]:
-    tensors = [request.x]
-    for weights in request.weights:
-        tensors += [t for t in _parameters(weights) if t is not None]
-    if request.noise:
-        tensors += [t for t in _masks(request.noise) if t is not None]
-    return tensors + [t for t in (request.hidden, request.cell) if t is not None]
-
-
-def _parameters(weights: LayerWeights) -> tuple[Tensor | None, ...]:
-    return (*weights[:4], weights.peephole)
 
 
 class _Given(NamedTuple):
@@ -171,10 +45,10 @@ class _Given(NamedTuple):
 
 def run_native(request: Request) -> Recurrence:
     """Compute a request that `native_refusal` does not refuse."""
-    request = _computed(request)
+    request = computed(request)
     if is_functional():
         output, hidden, cell = run_functional(request)
-    elif _in_graph(request):
+    elif in_graph(request):
         output, hidden, cell = run_operator(request)
     else:
         output, hidden, cell = _run_directly(request)
@@ -198,7 +72,7 @@ def _run_directly(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
     )
     leaves: list[Tensor | None] = [request.x, request.hidden, request.cell]
     for index, weights in enumerate(request.weights):
-        leaves += _parameters(weights)
+        leaves += parameters_of(weights)
         if request.noise and (dropped := request.noise.layers[index].weights) is not None:
             leaves[3 + _FIELDS * index + 1] = weights.weight_hh * dropped
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in leaves):
@@ -250,9 +124,10 @@ def _input(given: _Given, x: Tensor, leaves: list[Tensor | None]) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _shape(spec: StackSpec, masks: bool) -> Any:
+def native_shape(spec: StackSpec, masks: bool) -> Any:
+    """Return the core's description of a stack that it knows."""
     cell, kinds = spec.cell, _native.CellKind
-    if masks or not _is_plain(cell):
+    if masks or not is_plain(cell):
         kind = getattr(kinds, "coupled_lstm" if cell.coupled else f"general_{cell.kind}")
     elif cell.kind == "rnn":
         kind = kinds.rnn_relu if cell.activation.name == "relu" else kinds.rnn_tanh
@@ -282,13 +157,14 @@ def _forward(
 ) -> tuple[Tensor, Tensor, Tensor | None, Any]:
     plain = _side_by_side(leaves)
     spec, x = given.spec, plain[0]
+    shape = native_shape(spec, bool(given.masks))
     rows, units = x.shape[0], spec.hidden_size
     count = spec.num_layers * spec.directions
     output = _like_steps(x, units * spec.directions)  # (B, T, D*H)
     hidden = x.new_empty(count, rows, units)
     cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
     tape = _native.forward(
-        _shape(spec, bool(given.masks)),
+        shape,
         _input(given, x, plain),
         output.data_ptr(),
         output.stride(0),
@@ -297,8 +173,36 @@ def _forward(
         address_of(cell),
         keep,
         0,
+        None if keep or _is_small(spec) else _packed(shape, x.dtype, leaves[3:]),
     )
     return output, hidden, cell, tape
+
+
+def _is_small(spec: StackSpec) -> bool:
+    """Whether to pack the weights takes no longer than to find them packed."""
+    return spec.num_layers * spec.hidden_size * (spec.input_size + spec.hidden_size) < 2048
+
+
+def _packed(shape: Any, dtype: torch.dtype, parameters: list[Tensor | None]) -> Any:
+    """Return the packed weights that are kept for inference, or None where none can be."""
+
+    def pack(addresses: list[int]) -> Any:
+        threads = torch.get_num_threads()
+        return _native.PackedWeights(shape, dtype == torch.float64, addresses, threads)
+
+    return kept(parameters, shape, pack)
+
+
+def pack_weights(spec: StackSpec, weights: list[LayerWeights]) -> Any:
+    """Return a snapshot of the weights in the order in which the core reads them."""
+    # A list, so that copies made by contiguous() live until they are packed.
+    held = [None if t is None else t.contiguous() for w in weights for t in parameters_of(w)]
+    return _native.PackedWeights(
+        native_shape(spec, masks=False),
+        weights[0].weight_ih.dtype == torch.float64,
+        [address_of(t) for t in held],
+        torch.get_num_threads(),
+    )
 
 
 def _side_by_side(leaves: list[Tensor | None]) -> list[Any]:

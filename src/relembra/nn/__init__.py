@@ -4,6 +4,7 @@ from relembra.nn._feedforward import FeedForward as FeedForward
 from relembra.nn._layers import GRU as GRU
 from relembra.nn._layers import LSTM as LSTM
 from relembra.nn._layers import RNN as RNN
+from relembra.nn._linear import Linear as Linear
 from relembra.nn._quantiles import QuantileHead as QuantileHead
 from relembra.nn._quantiles import check_levels as check_levels
 from relembra.nn._quantiles import pinball_loss as pinball_loss
@@ -19,6 +20,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "FeedForward",
+    "Linear",
     "QuantileHead",
     "RecurrentLayer",
     "RecurrentTrunk",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from relembra.nn._linear import Linear
+
 __all__ = ["FeedForward"]
 
 
@@ -33,7 +35,7 @@ class FeedForward(nn.Module):
         super().__init__()
         sizes = [input_size, *[units] * layers]
         self.layers = nn.ModuleList(
-            nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
         )
         self.dropout = nn.Dropout(dropout)
 

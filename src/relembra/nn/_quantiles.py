@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from relembra._errors import ConfigError
+from relembra.nn._linear import Linear
 
 __all__ = ["QuantileHead", "check_levels", "pinball_loss", "quantile_mean"]
 
@@ -52,7 +53,7 @@ class QuantileHead(nn.Module):
         super().__init__()
         check_levels(levels)
         self.middle = levels.index(0.5)
-        self.linear = nn.Linear(features, len(levels))
+        self.linear = Linear(features, len(levels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (…, features) to (…, Q), rising along the last dimension."""

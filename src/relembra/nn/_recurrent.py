@@ -14,6 +14,7 @@ from relembra._errors import ConfigError, SlowPathWarning
 from relembra.engine import (
     CellSpec,
     Choice,
+    LayerWeights,
     PathName,
     Recurrence,
     Request,
@@ -24,6 +25,7 @@ from relembra.engine import (
 )
 from relembra.engine import choose as choose_path
 from relembra.nn._hidden import Hidden, add_batch, check_hidden, drop_batch, permute
+from relembra.nn._streaming import Streaming
 
 __all__ = ["RecurrentLayer"]
 
@@ -36,7 +38,7 @@ class _Packing(NamedTuple):
     unsorted_indices: Tensor | None
 
 
-class RecurrentLayer(nn.Module):
+class RecurrentLayer(Streaming, nn.Module):
     """Base of `RNN`, `LSTM` and `GRU`; use those.
 
     Parameters
@@ -179,6 +181,13 @@ class RecurrentLayer(nn.Module):
     def _batch_major(self, x: Tensor) -> Tensor:
         return x if self.batch_first else x.transpose(0, 1)
 
+    def layer_weights(self) -> list[LayerWeights]:
+        """Return the parameters as the engine takes them, a group a layer and direction."""
+        # Through getattr, so that parametrizations and functional_call are seen.
+        return self.spec.weights(
+            {name: getattr(self, name) for name in self.spec.parameter_shapes()}
+        )
+
     def _request(
         self,
         x: Tensor,
@@ -194,11 +203,9 @@ class RecurrentLayer(nn.Module):
         noise = None
         if self.training:
             noise = draw_noise(self.spec, x.shape[0], x.shape[1], x, source)
-        # Through getattr, so that parametrizations and functional_call are seen.
-        names = self.spec.parameter_shapes()
         return Request(
             spec=self.spec,
-            weights=self.spec.weights({name: getattr(self, name) for name in names}),
+            weights=self.layer_weights(),
             x=x,
             lengths=lengths,
             mask=mask,
@@ -213,12 +220,17 @@ class RecurrentLayer(nn.Module):
     def _run(self, request: Request, frames: int = 5) -> Recurrence:
         """Compute; the caller of the module is so many frames away."""
         request.check()
+        choice = self._choose(request, frames + 1)
+        self.last_path = choice.path
+        return run(request, choice.path)
+
+    def _choose(self, request: Request, frames: int) -> Choice:
+        """Choose the path, and say once when it is slow."""
         choice = choose_path(request, self.path)
         if choice.slow and choice.reason not in self._said:
             self._said.add(choice.reason)
             _say_slow(type(self).__name__, choice.reason, frames + 1)
-        self.last_path = choice.path
-        return run(request, choice.path)
+        return choice
 
     def forward(
         self,

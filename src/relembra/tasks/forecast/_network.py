@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from relembra._config import replace
-from relembra.nn import QuantileHead, Trunk
+from relembra.nn import Linear, QuantileHead, Trunk
 from relembra.tasks.forecast._features import Scaled, base_count, base_names, statistic_count
 from relembra.tasks.forecast._plan import Plan
 
@@ -74,14 +74,14 @@ class ForecastNetwork(nn.Module):
         ahead = sizes.calendar + 2 * sizes.known
         self.writer = writer.build(2 * bases + 1 + _POSITION + ahead)
         self.position = nn.Parameter(0.1 * torch.randn(plan.horizon, _POSITION))
-        self.summary = nn.Linear(self.reader.output_size + known, units)
+        self.summary = Linear(self.reader.output_size + known, units)
         self.states = {"lstm": 2, "feedforward": 0}.get(trunk.cell, 1)
         self.start = None
         if self.states:
-            self.start = nn.Linear(self.reader.output_size + known, self.states * units)
-        self.hidden = nn.Linear(2 * units + 2 * bases, units)
+            self.start = Linear(self.reader.output_size + known, self.states * units)
+        self.hidden = Linear(2 * units + 2 * bases, units)
         self.dropout = nn.Dropout(trunk.dropout)
-        self.mixture = nn.Linear(units, bases)
+        self.mixture = Linear(units, bases)
         self.head = QuantileHead(units, levels)
         self._begin_at_seasonal_naive()
 

@@ -1,0 +1,32 @@
+// Packed weights of either type, as Python holds them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "packed.hpp"
+
+// Addresses of tensors that Python has checked and holds; 0 is null.
+using Address = std::uintptr_t;
+template <class T> T* at(Address address) { return reinterpret_cast<T*>(address); }
+
+// Five for each layer and direction.
+template <class T>
+std::vector<relembra::Weights<T>> weights_of(const std::vector<Address>& a) {
+  std::vector<relembra::Weights<T>> weights;
+  for (std::size_t i = 0; i + 4 < a.size(); i += 5)
+    weights.push_back({at<const T>(a[i]), at<const T>(a[i + 1]), at<const T>(a[i + 2]),
+                       at<const T>(a[i + 3]), at<const T>(a[i + 4])});
+  return weights;
+}
+
+struct PackedWeights {  // one of the two
+  std::shared_ptr<const relembra::PackedStack<float>> single;
+  std::shared_ptr<const relembra::PackedStack<double>> twofold;
+
+  template <class T> const relembra::PackedStack<T>* as() const {
+    if constexpr (sizeof(T) == sizeof(float)) return single.get();
+    else return twofold.get();
+  }
+};
