@@ -1,6 +1,7 @@
 """What all tests share: one thread for each test process, and repeatable hypothesis runs."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import HealthCheck, settings
 
 # Before torch is imported; processes that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that starts the tests in the background lets them, and what they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples at every run, and no database left in the tree. To look further:
 # HYPOTHESIS_PROFILE=explore pytest ...
