@@ -1,6 +1,6 @@
 """The classic small series and daily exchange rates: rolling-origin MASE beside the naive ones.
 
-    python -m benchmarks.quality.classic_series --data ../shared/data/forecasting
+    python -m benchmarks.quality.classic_series --data DATA
 
 Each series is forecast by itself with the defaults of `relembra forecast`; the eight exchange rates
 are one set of series. What is tested lies at the end and is never seen in training.

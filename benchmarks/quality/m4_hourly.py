@@ -1,6 +1,6 @@
 """One global network on the M4 Hourly set: 414 series, 48 hours ahead.
 
-    python -m benchmarks.quality.m4_hourly --data ../shared/data/forecasting/m4 --seeds 0 1 2
+    python -m benchmarks.quality.m4_hourly --data DATA/m4 --seeds 0 1 2
 
 Nothing is tuned on the test part: the number of steps and the widths of the intervals come from the
 last 96 hours of each training series. The set has no usable dates, so no calendar is used.
