@@ -48,7 +48,7 @@ def test_our_fault_is_1_with_the_traceback(relembra, sales, monkeypatch):
     def broken(*arguments, **options):
         raise ZeroDivisionError("a fault")
 
-    monkeypatch.setattr("relembra.data.read_panel", broken)
+    monkeypatch.setattr("relembra.tasks.forecast.read_series", broken)
     outcome = relembra("forecast", sales)
     assert outcome.code == 1
     assert "ZeroDivisionError: a fault" in outcome.err
@@ -65,7 +65,7 @@ def test_an_interrupt_is_130_and_says_how_to_go_on(relembra, sales, monkeypatch)
     outcome = relembra("forecast", sales, "--quiet")
     assert outcome.code == 130
     assert outcome.err == ("interrupted; to go on, add: --resume --out runs/forecast-sales-1\n")
-    monkeypatch.setattr("relembra.data.read_panel", interrupted)
+    monkeypatch.setattr("relembra.tasks.forecast.read_series", interrupted)
     outcome = relembra("forecast", sales, "--quiet")
     assert (outcome.code, outcome.err) == (130, "interrupted\n")
 

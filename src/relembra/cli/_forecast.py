@@ -183,23 +183,11 @@ def run(
     terminal: Terminal,
 ) -> None:
     """Run the job for a `Forecaster` with its parameters, and print what came of it."""
-    from relembra.data import read_panel
-    from relembra.tasks.forecast import OutputFiles, check_job, run_forecast
+    from relembra.tasks.forecast import OutputFiles, check_job, read_series, run_forecast
 
     set_threads(threads)
     began = time.perf_counter()
-    c = model.columns
-    panel, reading = read_panel(
-        data,
-        time=c.time,
-        target=c.target,
-        series=c.series,
-        known=c.known,
-        past=c.past,
-        static=c.static,
-        frequency=model.frequency,
-        time_format=c.time_format,
-    )
+    panel, reading = read_series(data, model.columns, model.frequency)
     with blaming(data):  # before a folder is made
         check_job(model, panel, windows=windows)
     for line in reading.lines():

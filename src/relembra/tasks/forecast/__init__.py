@@ -4,6 +4,7 @@ from relembra.tasks.forecast._backtest import Backtest as Backtest
 from relembra.tasks.forecast._backtest import backtest as backtest
 from relembra.tasks.forecast._forecast import Forecast as Forecast
 from relembra.tasks.forecast._forecaster import Forecaster as Forecaster
+from relembra.tasks.forecast._inputs import read_series as read_series
 from relembra.tasks.forecast._job import ForecastJob as ForecastJob
 from relembra.tasks.forecast._job import OutputFiles as OutputFiles
 from relembra.tasks.forecast._job import check_job as check_job
@@ -26,6 +27,7 @@ __all__ = [
     "OutputFiles",
     "backtest",
     "check_job",
+    "read_series",
     "run_forecast",
     "verdict_lines",
 ]

@@ -10,7 +10,24 @@ from relembra._errors import DataError
 from relembra.data import Panel, PanelSchema, ReadingReport, read_panel
 from relembra.tasks.forecast._settings import Columns
 
-__all__ = ["follow_panel", "panel_of"]
+__all__ = ["follow_panel", "panel_of", "read_series"]
+
+
+def read_series(
+    source: Any, columns: Columns, frequency: str | None
+) -> tuple[Panel, ReadingReport]:
+    """Read a path, frame or arrow table by the parts that its columns play."""
+    return read_panel(
+        source,
+        time=columns.time,
+        target=columns.target,
+        series=columns.series,
+        known=columns.known,
+        past=columns.past,
+        static=columns.static,
+        frequency=frequency,
+        time_format=columns.time_format,
+    )
 
 
 def panel_of(
@@ -41,17 +58,7 @@ def panel_of(
         frequency = frequency or "int"
     if schema is not None:
         return read_panel(source, schema=schema)
-    return read_panel(
-        source,
-        time=columns.time,
-        target=columns.target,
-        series=columns.series,
-        known=columns.known,
-        past=columns.past,
-        static=columns.static,
-        frequency=frequency,
-        time_format=columns.time_format,
-    )
+    return read_series(source, columns, frequency)
 
 
 def _table_of_arrays(x: Any, y: Any) -> tuple[Any, Columns]:
