@@ -10,10 +10,12 @@ namespace relembra {
 namespace baseline {
 extern const KernelTable table;
 }
-#if defined(__x86_64__)
+#if defined(RELEMBRA_HAS_avx2)
 namespace avx2 {
 extern const KernelTable table;
 }
+#endif
+#if defined(RELEMBRA_HAS_avx512)
 namespace avx512 {
 extern const KernelTable table;
 }
@@ -21,15 +23,19 @@ extern const KernelTable table;
 
 namespace {
 
-// The compilers' own check reads CPUID and XGETBV once, before main.
-#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+// The compilers' own check reads CPUID and XGETBV once, before main. A set that was not compiled in
+// is not supported.
+#if defined(RELEMBRA_HAS_avx2)
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#else
+bool has_avx2() { return false; }
+#endif
+#if defined(RELEMBRA_HAS_avx512)
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 #else
-bool has_avx2() { return false; }
 bool has_avx512() { return false; }
 #endif
 
@@ -56,8 +62,10 @@ namespace {
 
 // On 64-bit ARM the baseline is NEON, so that one table serves both names.
 const KernelTable& table_of(InstructionSet set) {
-#if defined(__x86_64__)
+#if defined(RELEMBRA_HAS_avx2)
   if (set == InstructionSet::avx2) return avx2::table;
+#endif
+#if defined(RELEMBRA_HAS_avx512)
   if (set == InstructionSet::avx512) return avx512::table;
 #endif
   (void)set;
