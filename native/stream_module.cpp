@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "packed_module.hpp"
@@ -19,12 +20,52 @@ namespace {
 // interpreter's 5 ms, so short steps keep it.
 constexpr double worth_unlocking = 1e7;
 
+struct Steps {  // of an array (B, T, features)
+  Address data;
+  Extent row, time;
+};
+
 template <class T>
 std::shared_ptr<const relembra::PackedStack<T>> packed(const relembra::StackShape& shape,
                                                        const std::vector<Address>& weights,
                                                        int threads) {
   const nb::gil_scoped_release unlocked;
   return std::make_shared<const relembra::PackedStack<T>>(shape, weights_of<T>(weights), threads);
+}
+
+// A whole sequence without masks or lengths, by the packed weights.
+template <class T>
+void run(const relembra::PackedStack<T>& packed, Extent rows, Extent steps, const Steps& x,
+         Address hidden0, Address cell0, const Steps& y, Address hidden, Address cell,
+         int threads) {
+  const relembra::StackShape& shape = packed.shape();
+  const std::size_t walks = static_cast<std::size_t>(shape.layers * shape.directions);
+  relembra::StackInput<T> input{{rows, steps, nullptr, nullptr, nullptr},
+                                {at<const T>(x.data), x.row, x.time},
+                                std::vector<relembra::Weights<T>>(walks),
+                                at<const T>(hidden0),
+                                at<const T>(cell0),
+                                std::vector<relembra::Noise<T>>(walks),
+                                std::vector<const T*>(static_cast<std::size_t>(shape.layers - 1)),
+                                threads,
+                                &packed};
+  relembra::stack_forward<T>(shape, input,
+                             {{at<T>(y.data), y.row, y.time}, at<T>(hidden), at<T>(cell)}, false);
+}
+
+void run_any(const PackedWeights& weights, Extent rows, Extent steps, Address x, Extent x_row,
+             Extent x_time, Address hidden0, Address cell0, Address y, Extent y_row, Extent y_time,
+             Address hidden, Address cell, int threads) {
+  const auto compute = [&](const auto& packed) {
+    run(packed, rows, steps, {x, x_row, x_time}, hidden0, cell0, {y, y_row, y_time}, hidden, cell,
+        threads);
+  };
+  const Extent elements = (weights.single ? weights.single->bytes() : weights.twofold->bytes()) / 4;
+  const double work = static_cast<double>(elements) * static_cast<double>(rows * steps);
+  std::optional<nb::gil_scoped_release> unlocked;
+  if (work > worth_unlocking) unlocked.emplace();
+  if (weights.single) compute(*weights.single);
+  else compute(*weights.twofold);
 }
 
 class AnyStream {
@@ -75,6 +116,9 @@ void define_stream(nb::module_& m) {
                                 : self.twofold->matches(weights_of<double>(weights));
            },
            "Whether the arrays, whose shapes must be the same, still hold what was packed.")
+      .def("run", &run_any,
+           "Compute whole sequences without lengths, masks or noise: addresses and strides of the\n"
+           "input, the initial states (or 0), the output, the final states.")
       .def_prop_ro("bytes", [](const PackedWeights& self) {
         return self.single ? self.single->bytes() : self.twofold->bytes();
       });

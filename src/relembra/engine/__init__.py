@@ -9,6 +9,7 @@ from relembra.engine._choice import PathName as PathName
 from relembra.engine._choice import choose as choose
 from relembra.engine._choice import run as run
 from relembra.engine._explain import explain as explain
+from relembra.engine._inference import infer as infer
 from relembra.engine._linear import linear as linear
 from relembra.engine._noise import LayerNoise as LayerNoise
 from relembra.engine._noise import StackNoise as StackNoise
@@ -42,6 +43,7 @@ __all__ = [
     "choose",
     "draw_noise",
     "explain",
+    "infer",
     "linear",
     "recurrent",
     "run",

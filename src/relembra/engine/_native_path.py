@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -26,9 +27,18 @@ from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._spec import LayerWeights, StackSpec
 
-__all__ = ["pack_weights", "run_native"]
+__all__ = [
+    "FIELDS",
+    "like_steps",
+    "native_shape",
+    "pack_by_addresses",
+    "pack_weights",
+    "run_native",
+]
 
-_FIELDS = 5  # weight_ih, weight_hh, bias_ih, bias_hh, peephole
+FIELDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole")
+"""What the core takes of each layer and direction, in its order."""
+_FIELDS = len(FIELDS)
 
 
 class _Given(NamedTuple):
@@ -95,7 +105,7 @@ def _plain(tensor: Tensor | None, dtype: torch.dtype | None) -> Tensor | None:
     return tensor.detach().to(device="cpu", dtype=dtype or tensor.dtype).contiguous()
 
 
-def _like_steps(x: Tensor, features: int) -> Tensor:
+def like_steps(x: Tensor, features: int) -> Tensor:
     """Return fresh memory (B, T, features), time-major in memory where x is."""
     rows, steps = x.shape[0], x.shape[1]
     if x.stride(0) < x.stride(1):
@@ -160,7 +170,7 @@ def _forward(
     shape = native_shape(spec, bool(given.masks))
     rows, units = x.shape[0], spec.hidden_size
     count = spec.num_layers * spec.directions
-    output = _like_steps(x, units * spec.directions)  # (B, T, D*H)
+    output = like_steps(x, units * spec.directions)  # (B, T, D*H)
     hidden = x.new_empty(count, rows, units)
     cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
     tape = _native.forward(
@@ -185,12 +195,17 @@ def _is_small(spec: StackSpec) -> bool:
 
 def _packed(shape: Any, dtype: torch.dtype, parameters: list[Tensor | None]) -> Any:
     """Return the packed weights that are kept for inference, or None where none can be."""
+    return kept(parameters, shape, pack_by_addresses(shape, dtype))
+
+
+def pack_by_addresses(shape: Any, dtype: torch.dtype) -> Callable[[list[int]], Any]:
+    """Return what packs the weights that lie at some addresses."""
 
     def pack(addresses: list[int]) -> Any:
         threads = torch.get_num_threads()
         return _native.PackedWeights(shape, dtype == torch.float64, addresses, threads)
 
-    return kept(parameters, shape, pack)
+    return pack
 
 
 def pack_weights(spec: StackSpec, weights: list[LayerWeights]) -> Any:
@@ -243,7 +258,7 @@ def _backward(
     d_output = None if upstream[0] is None else steps_of(upstream[0])
     d_hidden = None if upstream[1] is None else upstream[1].contiguous()
     d_cell = None if upstream[2] is None else upstream[2].contiguous()
-    d_x = _like_steps(x, x.shape[2]) if needed[0] else None
+    d_x = like_steps(x, x.shape[2]) if needed[0] else None
     state = (given.spec.num_layers * given.spec.directions, x.shape[0], given.spec.hidden_size)
     d_hidden0 = x.new_empty(state)
     d_cell0 = x.new_empty(state) if given.spec.cell.has_cell_state else None

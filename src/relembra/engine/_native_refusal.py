@@ -16,6 +16,7 @@ from relembra.engine._spec import CellSpec, LayerWeights
 
 __all__ = [
     "FUNCTIONS",
+    "cell_refusal",
     "computed",
     "in_graph",
     "is_plain",
@@ -32,7 +33,7 @@ FUNCTIONS = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "iden
 def native_refusal(request: Request) -> str | None:
     """Return why the native core cannot compute this request, or None when it can."""
     return (
-        _cell_refusal(request.spec.cell)
+        cell_refusal(request.spec.cell)
         or _call_refusal(request)
         or _tensor_refusal(computed(request))
     )
@@ -52,7 +53,8 @@ def computed(request: Request) -> Request:
     return replace(request, x=request.x.to(dtype), hidden=hidden, cell=cell, noise=noise)
 
 
-def _cell_refusal(cell: CellSpec) -> str | None:
+def cell_refusal(cell: CellSpec) -> str | None:
+    """Return which options of a cell the core does not know, or None."""
     # The compiler traces through a cache, and warns that it does.
     return _find_refusal(cell) if torch.compiler.is_compiling() else _known_refusal(cell)
 

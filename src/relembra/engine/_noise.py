@@ -53,7 +53,7 @@ def draw_noise(
     torch.Size([2, 4])
     """
     cell = spec.cell
-    if not (cell.recurrent_dropout or cell.zoneout_hidden or cell.zoneout_cell or spec.dropout):
+    if not spec.has_noise:
         return None
 
     def ones_with(rate: float, *shape: int) -> Tensor:

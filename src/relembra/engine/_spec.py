@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
@@ -33,8 +34,20 @@ _FOREIGN: dict[CellKind, dict[str, object]] = {
 }
 
 
+class _HashedOnce:
+    """A frozen dataclass by which every call looks something up: its hash is computed once."""
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))  # type: ignore[arg-type]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Hashes of strings differ from process to process.
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
+
+
 @dataclass(frozen=True, kw_only=True)
-class CellSpec:
+class CellSpec(_HashedOnce):
     """The equations of a recurrent cell, with PyTorch's gate order and parameter layout.
 
     Parameters
@@ -104,6 +117,9 @@ class CellSpec:
     zoneout_cell: float = 0.0
     forget_bias: float | None = None
 
+    def __hash__(self) -> int:
+        return self._hash
+
     def __post_init__(self) -> None:
         if self.kind not in _FOREIGN:
             raise ConfigError(f"unknown cell {self.kind!r}; known: rnn, lstm, gru")
@@ -170,7 +186,7 @@ class LayerWeights(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StackSpec:
+class StackSpec(_HashedOnce):
     """Several recurrent layers, in one direction or both.
 
     Parameters
@@ -199,6 +215,9 @@ class StackSpec:
     bias: bool = True
     dropout: float = 0.0
 
+    def __hash__(self) -> int:
+        return self._hash
+
     def __post_init__(self) -> None:
         for name in ("input_size", "hidden_size", "num_layers"):
             size = getattr(self, name)
@@ -220,6 +239,13 @@ class StackSpec:
     def directions(self) -> int:
         """1, or 2 when bidirectional."""
         return 2 if self.bidirectional else 1
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether training draws masks of dropout or zoneout."""
+        cell = self.cell
+        rates = cell.recurrent_dropout or cell.zoneout_hidden or cell.zoneout_cell
+        return bool(rates or self.dropout)
 
     @property
     def state_size(self) -> int:

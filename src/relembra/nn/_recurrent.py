@@ -21,6 +21,7 @@ from relembra.engine import (
     StackSpec,
     Trace,
     draw_noise,
+    infer,
     run,
 )
 from relembra.engine import choose as choose_path
@@ -270,6 +271,10 @@ class RecurrentLayer(Streaming, nn.Module):
         DataError
             A shape, type or length does not fit; it is named.
         """
+        if lengths is None and mask is None and reset is None and not trace:
+            quick = self._infer(input, hx)
+            if quick is not None:
+                return quick
         if isinstance(hx, list):
             hx = (hx[0], hx[1])
         if isinstance(input, PackedSequence):
@@ -286,6 +291,20 @@ class RecurrentLayer(Streaming, nn.Module):
         if input.dim() == 2:
             output, state = result.output.squeeze(0), drop_batch(state)
         return (output, state, result.trace) if trace else (output, state)
+
+    def _infer(self, input: Tensor | PackedSequence, hx: Any) -> Any:
+        """Take the shortest way where no gradient is recorded; None where it cannot be taken."""
+        if type(input) is not Tensor or input.dim() != 3 or self.path not in ("auto", "native"):
+            return None
+        if self.training and self.spec.has_noise:
+            return None
+        hidden, cell = hx if type(hx) is tuple and len(hx) == 2 else (hx, None)
+        found = infer(self.spec, self._parameters, self._batch_major(input), hidden, cell)
+        if found is None:
+            return None
+        self.last_path = "native"
+        output, hidden, cell = found
+        return self._batch_major(output), hidden if cell is None else (hidden, cell)
 
     def _packed(
         self,
