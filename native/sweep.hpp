@@ -377,7 +377,8 @@ template <class T, template <class> class CellOf> struct Sweep {
     const Shape& s = *l->shape;
     const Index rows = most_rows(*l), room = rows > l->chunk ? rows : l->chunk;
     Index bytes = 2 * rows * s.padded * static_cast<Index>(sizeof(T));
-    bytes += room * (row_size(s) + s.inputs + 1 + s.units + 1) * static_cast<Index>(sizeof(T));
+    bytes += room * (row_size(s) + left_width(s.inputs) + left_width(s.units)) *
+             static_cast<Index>(sizeof(T));
     bytes += l->members * ((6 * rows + 2 * room + 16) * static_cast<Index>(sizeof(void*)) +
                            2 * (s.groups + 4) * static_cast<Index>(sizeof(Run)));
     return (bytes + 64 * (8 + 12 * l->members)) / 64 * 64 / static_cast<Index>(sizeof(T));
@@ -398,6 +399,7 @@ template <class T, template <class> class CellOf> struct Sweep {
     const T** d_gate_rows;
     T** dx_rows;
     Rows rows;
+    bool far;  // what forward kept is larger than the caches that are a core's own
   };
 
   static void backward(const Backward<T>* pointer, int share) {
@@ -418,8 +420,8 @@ template <class T, template <class> class CellOf> struct Sweep {
     T* dh = arena.take<T>(n * padded);
     T* dc = arena.take<T>(n * padded);
     T* d_gates = arena.take<T>(room * size);
-    T* inputs = arena.take<T>(room * (s.inputs + 1));
-    T* states = arena.take<T>(room * (s.units + 1));
+    T* inputs = arena.take<T>(room * left_width(s.inputs));
+    T* states = arena.take<T>(room * left_width(s.units));
     Rows rows{};
     Run *x_runs = nullptr, *h_runs = nullptr;
     const T** d_gate_rows = nullptr;
@@ -439,7 +441,8 @@ template <class T, template <class> class CellOf> struct Sweep {
     T* mine = call.gradients + team * s.gradient;
     T* d_peephole = mine + s.gradient - (Cell::has_peepholes ? Cell::slots * padded : 0);
     const Back b{call,   s,      w,          groups,      dh,      dc,  d_gates,
-                 inputs, states, d_peephole, d_gate_rows, dx_rows, rows};
+                 inputs, states, d_peephole, d_gate_rows, dx_rows, rows,
+                 n * w.steps * size * static_cast<Index>(sizeof(T)) > (1 << 19)};
 
     copy_rows(w, call.d_hidden, s.units, groups, dh, padded);
     if constexpr (Cell::has_cell) copy_rows(w, call.d_cell, s.units, groups, dc, padded);
@@ -462,7 +465,8 @@ template <class T, template <class> class CellOf> struct Sweep {
       for (Index step = end; step-- > begin;) {
         const Index at = offset(w, step), count = active(w, step);
         gather(b, step, d_gates + (at - first) * size);
-        step_backward(b, step);
+        if (b.far) step_backward<true>(b, step);
+        else step_backward<false>(b, step);
         meet(barrier, l.members);
         to_state(b, to_h, own_panels, count);
         for (Index r = 0; r < count; ++r)
@@ -528,7 +532,24 @@ template <class T, template <class> class CellOf> struct Sweep {
     return p ? load_upto<T>(p + at, lanes) : Vec<T>{};
   }
 
-  RELEMBRA_INLINE static void step_backward(const Back& b, Index step) {
+  // The walk goes back through memory that forward wrote long ago: ask for the next step's early.
+  RELEMBRA_INLINE static void fetch_before(const Back& b, Index step, Index r, Index g) {
+    constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+    const Layer<T>& l = b.call.layer;
+    const Index size = row_size(b.s), slot = g * Cell::slots * W;
+    if constexpr (Cell::saves_gates) {
+      const T* gates = l.gates + (b.w.base + offset(b.w, step - 1) + r) * size + slot;
+      for (Index i = 0; i < Cell::slots * W; i += line) __builtin_prefetch(gates + i);
+    }
+    if constexpr (Cell::has_cell)
+      if (step > 1)
+        __builtin_prefetch(l.cells + (b.w.base + offset(b.w, step - 2) + r) * b.s.padded + g * W);
+    const Sequence<const T>& d = b.call.d_output;
+    if (d.data)
+      __builtin_prefetch(d.data + b.w.row[r] * d.row + time_of(b.w, step - 1, r) * d.time + g * W);
+  }
+
+  template <bool Far> static void step_backward(const Back& b, Index step) {
     const Shape& s = b.s;
     const Layer<T>& l = b.call.layer;
     const Index position = b.w.base + offset(b.w, step);
@@ -550,6 +571,8 @@ template <class T, template <class> class CellOf> struct Sweep {
           point.c_new = l.cells + (position + r) * s.padded + unit;
           point.dc = b.dc + r * s.padded + unit;
         }
+        if constexpr (Far)
+          if (step > 0) fetch_before(b, step, r, g);
         T* dh = b.dh + r * s.padded + unit;
         point.dh = load<T>(dh) + some(b.rows.d_out[r], unit, lanes);
         point.dh_old = dh;
@@ -599,7 +622,16 @@ template <class T, template <class> class CellOf> struct Sweep {
       }
   }
 
-  // The left sides of the weights' gradients: rows (x, 1) and (state before, 1).
+  // The left sides of the weights' gradients: rows (x, 1) and (state before, 1), whole vectors.
+  RELEMBRA_INLINE static Index left_width(Index count) { return (count + W) / W * W; }
+
+  RELEMBRA_INLINE static void copy_left(const T* from, Index count, T* to) {
+    Index k = 0;
+    for (; k + W <= count; k += W) store<T>(to + k, load<T>(from + k));
+    if (k < count) store<T>(to + k, load_some(from + k, static_cast<int>(count - k)));
+    to[count] = T(1);
+  }
+
   static void fill(const Back& b, Index begin, Index end, int member, int members) {
     const Layer<T>& l = b.call.layer;
     const Index first = offset(b.w, begin), ix = b.s.inputs, ih = b.s.units;
@@ -608,17 +640,19 @@ template <class T, template <class> class CellOf> struct Sweep {
       for (Index r = rows.begin; r < rows.end; ++r) {
         const Index i = offset(b.w, step) - first + r;
         const T* x = l.x.data + b.w.row[r] * l.x.row + time_of(b.w, step, r) * l.x.time;
-        T* to = b.inputs + i * (ix + 1);
-        for (Index k = 0; k < ix; ++k) to[k] = x[k];
-        to[ix] = T(1);
+        copy_left(x, ix, b.inputs + i * left_width(ix));
         const T* h = state_before(b, step, r);
-        to = b.states + i * (ih + 1);
-        for (Index k = 0; k < ih; ++k) to[k] = h ? h[k] : T(0);
+        T* to = b.states + i * left_width(ih);
+        if (h) {
+          copy_left(h, ih, to);
+        } else {
+          for (Index k = 0; k < ih; ++k) to[k] = T(0);
+          to[ih] = T(1);
+        }
         if constexpr (Cell::general) {
           if (const T* mask = l.options->state_mask)
             for (Index k = 0; k < ih; ++k) to[k] *= mask[b.w.row[r] * ih + k];
         }
-        to[ih] = T(1);
       }
     }
   }
@@ -627,10 +661,10 @@ template <class T, template <class> class CellOf> struct Sweep {
     const Index x_width = Cell::x_vectors * b.s.padded, h_width = Cell::h_vectors * b.s.padded;
     const Index x_rows = b.s.inputs + 1, h_rows = b.s.units + (Cell::h_bias_apart ? 1 : 0);
     const Range panels = part(panel_count<panel>(b.s.groups * Cell::x_vectors), member, members);
-    outer_product<T, panel>(b.inputs, x_rows, x_rows, b.d_gates, row_size(b.s), Cell::x_slot * W,
+    outer_product<T, panel>(b.inputs, left_width(b.s.inputs), x_rows, b.d_gates, row_size(b.s), Cell::x_slot * W,
                             panel_step, count, to, x_width, b.s.groups * Cell::x_vectors,
                             panels.begin, panels.end);
-    outer_product<T, panel>(b.states, b.s.units + 1, h_rows, b.d_gates, row_size(b.s),
+    outer_product<T, panel>(b.states, left_width(b.s.units), h_rows, b.d_gates, row_size(b.s),
                             Cell::h_slot * W, panel_step, count, to + x_rows * x_width, h_width,
                             b.s.groups * Cell::h_vectors, panels.begin, panels.end);
   }
