@@ -1,9 +1,9 @@
 """Time several ways of doing the same thing in one process, in turn, so that noise hits all alike.
 
 With several threads the turn must not be a single call. After a call the helpers of every pool
-spin for a while before they sleep (ours for some 0.1 ms, those of OpenMP and of ONNX Runtime for
-milliseconds), and on a machine of as many cores they slow down whoever comes next. So a turn is a
-block of calls of one way, as in the loop of a training or of a server:
+spin for a while before they sleep (on the machine of these tables ours for 0.1 ms, torch's for 8,
+ONNX Runtime's for 12), and where there are no cores to spare they slow down whoever comes next. So
+a turn is a block of calls of one way, as in the loop of a training or of a server:
 
 1. `rest`: wait until the process uses no processor time, so until every pool sleeps;
 2. calls of this way for about 20 ms, each timed. The first wakes the way's own helpers and fills
@@ -69,12 +69,12 @@ def clocked(call: Callable[[], object]) -> float:
     return _clock() - start
 
 
-def block(call: Callable[[], object], seconds: float = BLOCK) -> float:
+def block(call: Callable[[], object]) -> float:
     """Return the median time of a call, over a block of calls."""
     rest()
     times: list[float] = []
     begin = time.perf_counter()
-    while not times or (time.perf_counter() - begin < seconds and len(times) < 1000):
+    while not times or (time.perf_counter() - begin < BLOCK and len(times) < 1000):
         times.append(clocked(call))
     return statistics.median(times[1:] or times)
 

@@ -102,7 +102,8 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _clock(name: str) -> str:
+def clock(name: str) -> str:
+    """Return the name of a clock, after choosing it."""
     if name not in CLOCKS:
         raise argparse.ArgumentTypeError(f"{name!r}; known: {', '.join(CLOCKS)}")
     measure_by(name)
@@ -119,7 +120,7 @@ def parser(doc: str | None, seconds: float = 1.0, lists: bool = True) -> argpars
     made.add_argument("--seconds", type=float, default=seconds, help="for each row")
     made.add_argument(
         "--clock",
-        type=_clock,
+        type=clock,
         default="wall",
         help="wall; or processor, for one thread on a machine that is not quiet",
     )
