@@ -181,17 +181,19 @@ def main(arguments: list[str] | None = None) -> None:
     measure_by(given.clock)
     found = machine.show()
     rows: list[Row] = []
+    whole = machine.Watch()
     for name in given.tables:
         table, command = TABLES[name]
         print(f"\n{'=' * 100}\n{name}: {inspect.cleandoc(table.__doc__ or '')}")
         if command:
             print(f"    python -m benchmarks.engine.{command}")
-        begin = time.perf_counter()
+        begin, watch = time.perf_counter(), machine.Watch()
         rows += table(given.threads, given.quick)
-        print(f"({time.perf_counter() - begin:.0f} s)", flush=True)
+        print(f"({time.perf_counter() - begin:.0f} s)", watch.busy() or "", flush=True)
         if given.json:  # after each table, so that a run that is stopped leaves what it has
-            write(given.json, found, rows)
+            write(given.json, found | {"cores of other work": f"{whole.cores():.2f}"}, rows)
     print(f"\n{'=' * 100}\nGoals, and what was reached")
+    print(whole.busy() or "")
     goals.summary(rows)
     print(ELSEWHERE)
 

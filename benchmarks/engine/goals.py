@@ -122,7 +122,7 @@ HEAD = f"{'goal':42} {'threads':>7}  {'aim':32} {'average':>8} {'worst':>8}  at"
 
 def summary(rows: Sequence[Row]) -> None:
     """Print each goal beside what was reached, for each number of threads."""
-    print(f"\n{HEAD}")
+    print(HEAD)
     for goal in GOALS:
         concerned = goal.rows(rows)
         if not concerned:

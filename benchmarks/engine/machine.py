@@ -3,8 +3,10 @@
 import datetime
 import importlib.metadata
 import importlib.util
+import math
 import os
 import platform
+import time
 from pathlib import Path
 
 import torch
@@ -12,6 +14,7 @@ import torch
 from relembra import _native
 from relembra.engine import build_info
 
+BUSY = 0.1  # cores
 PACKAGES = ("relembra", "torch", "numpy", "onnx", "onnxruntime")
 
 
@@ -51,9 +54,41 @@ def facts() -> dict[str, str]:
     return found | {package: version(package) for package in PACKAGES}
 
 
-def is_busy() -> bool:
-    """Whether other work runs on the machine, which no alternation can make good."""
-    return os.getloadavg()[0] > 0.5
+class Watch:
+    """How many cores other work took since the watch began: it must be hardly any.
+
+    Read from the system's account of processor time, less that of this process and its children;
+    time that a hypervisor gave to other machines counts as taken.
+    """
+
+    def __init__(self) -> None:
+        self._begin = self._read()
+
+    @staticmethod
+    def _read() -> tuple[float, float]:
+        """Return now, and the seconds of others so far."""
+        stat = Path("/proc/stat")
+        if not stat.exists():
+            return time.perf_counter(), math.nan
+        ticks = [int(field) for field in stat.read_text("utf-8").split("\n", 1)[0].split()[1:9]]
+        idle, waiting = ticks[3:5]
+        everyone = (sum(ticks) - idle - waiting) / os.sysconf("SC_CLK_TCK")
+        return time.perf_counter(), everyone - sum(os.times()[:4])
+
+    def cores(self) -> float:
+        """Return the average number of cores, or not a number where the system does not say."""
+        now, others = self._read()
+        return max(0.0, others - self._begin[1]) / max(now - self._begin[0], 1e-9)
+
+    def busy(self) -> str | None:
+        """Return a warning when the figures since then are not to be trusted."""
+        cores = self.cores()
+        if not cores > BUSY:
+            return None
+        return (
+            f"Other work took {cores:.2f} cores of this machine meanwhile: the figures show that "
+            "the tables run, and nothing more."
+        )
 
 
 def show() -> dict[str, str]:
@@ -61,6 +96,4 @@ def show() -> dict[str, str]:
     found = facts()
     for name, value in found.items():
         print(f"{name:17} {value}")
-    if is_busy():
-        print("Other work runs on this machine: take these figures for a test of the tables only.")
     return found

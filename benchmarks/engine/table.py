@@ -59,7 +59,9 @@ class Row:
 
 
 def milliseconds(row: Row) -> str:
-    """Return the line of a ratio of times."""
+    """Return the line of a ratio of times, or of why there is none."""
+    if math.isnan(row.value):
+        return f"{row.shape!s:26} {row.peer:9} {row.note}"
     return (
         f"{row.shape!s:26} {row.peer:9} {row.theirs * 1e3:10.3f} {row.ours * 1e3:10.3f} "
         f"{row.value:7.2f}x  [{row.low:.2f} {row.high:.2f}]  {row.path} {row.note}".rstrip()

@@ -12,6 +12,7 @@ from benchmarks.engine import (
     accuracy,
     alternating,
     goals,
+    machine,
     onnx_models,
     overhead,
     peak_fraction,
@@ -159,6 +160,13 @@ def test_goals_are_judged_by_mean_and_worst(capsys):
     out = capsys.readouterr().out
     assert "1.40  lstm train (1, 100, 1, 32): missed" in out
     assert "accuracy: not measured" in out
+
+
+def test_other_work_on_the_machine_is_told(monkeypatch):
+    seconds = iter([(0.0, 5.0), (10.0, 8.0), (0.0, 5.0), (10.0, 5.5)])
+    monkeypatch.setattr(machine.Watch, "_read", staticmethod(lambda: next(seconds)))
+    assert "0.30 cores" in (machine.Watch().busy() or "")
+    assert machine.Watch().busy() is None
 
 
 def test_shape_lists_are_sound():
