@@ -178,6 +178,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rows to a file")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="see alternating.py")
     given = parser.parse_args(arguments)
+    if given.clock == "processor" and given.threads != [1]:
+        parser.error("--clock processor adds up the time of all threads: it needs --threads 1")
     measure_by(given.clock)
     found = machine.show()
     rows: list[Row] = []

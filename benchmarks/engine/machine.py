@@ -86,8 +86,8 @@ class Watch:
         if not cores > BUSY:
             return None
         return (
-            f"Other work took {cores:.2f} cores of this machine meanwhile: the figures show that "
-            "the tables run, and nothing more."
+            f"Other work took {cores:.2f} cores of this machine meanwhile: by the wall clock the "
+            "figures show that the tables run, and nothing more."
         )
 
 
