@@ -23,8 +23,13 @@ demo: build
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) -q
 
-bench: build
-	$(BIN)/python -m benchmarks
+bench: build $(VENV)/.bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# The peers that it measures against; no other target needs them.
+$(VENV)/.bench: $(VENV)/.tools
+	$(PIP) install -c constraints.txt --no-build-isolation --editable '.[bench]'
+	@touch $@
 
 lint: build
 	$(BIN)/ruff check .

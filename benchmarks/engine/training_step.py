@@ -1,29 +1,32 @@
 """Training step and inference against torch.nn: dense batches, and ragged ones against packing.
 
     python -m benchmarks.engine.training_step --cells lstm gru rnn --threads 1 2
+    python -m benchmarks.engine.training_step --shapes odd          # or benchdnn
 
 Each row alternates the two in one process. The ratio is PyTorch's median over ours: above 1, ours
-is faster; behind it the quartiles of the ratio over the pairs.
+is faster; behind it the quartiles of the ratio over the rounds.
 """
 
-import argparse
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from benchmarks.engine import table
 from benchmarks.engine.alternating import Comparison, compare
-from benchmarks.engine.shapes import SHAPES
+from benchmarks.engine.shapes import Shape, layers
+from benchmarks.engine.table import GATES, Row
 from relembra import nn
+from relembra.engine import explain
 
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+MODES = ("train", "infer", "ragged")
 
 
-def pair(cell: str, inputs: int, units: int) -> tuple[torch.nn.Module, torch.nn.Module]:
+def pair(cell: str, shape: Shape) -> tuple[torch.nn.Module, torch.nn.Module]:
     """Our layer and PyTorch's, with the same weights."""
-    ours = getattr(nn, cell.upper())(inputs, units, batch_first=True)
-    peer = getattr(torch.nn, cell.upper())(inputs, units, batch_first=True)
+    sizes = (shape[2], shape[3], layers(shape))
+    ours = getattr(nn, cell.upper())(*sizes, batch_first=True)
+    peer = getattr(torch.nn, cell.upper())(*sizes, batch_first=True)
     peer.load_state_dict(ours.state_dict())
     return ours, peer
 
@@ -44,12 +47,15 @@ def training(layer: torch.nn.Module, run: Callable[[], torch.Tensor]) -> Callabl
     return step
 
 
-def measure(cell: str, shape: tuple[int, int, int, int], mode: str, budget: float) -> Comparison:
-    """Compare one shape; mode is train, infer or ragged."""
-    batch, steps, inputs, units = shape
+def measure(
+    cell: str, shape: Shape, mode: str, budget: float, least: int = 5
+) -> tuple[Comparison, str]:
+    """Compare one shape, and name the path that ours took; mode is train, infer or ragged."""
+    batch, steps, inputs = shape[:3]
     torch.manual_seed(0)
     x = torch.randn(batch, steps, inputs)
-    ours, peer = pair(cell, inputs, units)
+    ours, peer = pair(cell, shape)
+    path = explain(ours, x).path
     if mode == "ragged":
         lengths = torch.randint(1, steps + 1, (batch,))
 
@@ -57,57 +63,68 @@ def measure(cell: str, shape: tuple[int, int, int, int], mode: str, budget: floa
             packing = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
             return pad_packed_sequence(peer(packing)[0], batch_first=True, total_length=steps)[0]
 
-        return compare(
-            training(ours, lambda: ours(x, lengths=lengths)[0]), training(peer, packed), budget
+        ways = (
+            training(ours, lambda: ours(x, lengths=lengths)[0]),
+            training(peer, packed),
         )
+        return compare(*ways, budget, least), path
     if mode == "train":
-        return compare(
-            training(ours, lambda: ours(x)[0]), training(peer, lambda: peer(x)[0]), budget
-        )
+        ways = training(ours, lambda: ours(x)[0]), training(peer, lambda: peer(x)[0])
+        return compare(*ways, budget, least), path
     with torch.inference_mode():
-        return compare(lambda: ours(x), lambda: peer(x), budget)
+        return compare(lambda: ours(x), lambda: peer(x), budget, least), path
 
 
-def speed(cell: str, shape: tuple[int, int, int, int], mode: str, seconds: float) -> float:
-    """Billions of multiplications and additions of the products, a second."""
-    batch, steps, inputs, units = shape
-    forward = 2 * batch * steps * GATES[cell] * units * (inputs + units)
-    # Backward: the weights' gradients as much again, and the state's; x needs none here.
-    both = 2 * forward + 2 * batch * steps * GATES[cell] * units * units
-    return (forward if mode == "infer" else both) / seconds / 1e9
+def work(cell: str, shape: Shape, training: bool) -> float:
+    """Multiplications and additions of the products of one call."""
+    batch, steps, inputs, units = shape[:4]
+    above = layers(shape) - 1
+    per_step = 2 * batch * steps * GATES[cell] * units
+    forward = per_step * (inputs + units + above * 2 * units)
+    if not training:
+        return forward
+    # Backward: the weights' gradients as much again, the states', and between layers the inputs'.
+    return 2 * forward + per_step * (units + above * 2 * units)
+
+
+def run(
+    *,
+    cells: Iterable[str],
+    modes: Iterable[str],
+    threads: Iterable[int],
+    shapes: Sequence[Shape],
+    seconds: float,
+    least: int = 5,
+) -> list[Row]:
+    """Print one group of rows for each cell, mode and number of threads, and return them."""
+    rows: list[Row] = []
+    for count, mode, cell in ((n, m, c) for n in threads for m in modes for c in cells):
+        table.head(f"{cell} {mode}, {count} thread(s)")
+        group = []
+        for shape in shapes:
+            with table.threads(count):
+                c, path = measure(cell, shape, mode, seconds, least)
+            rate = work(cell, shape, mode == "train") / c.ours / 1e9
+            note = "" if mode == "ragged" else f"{rate:.1f} GFLOP/s"
+            group.append(Row.of("torch.nn", f"{cell} {mode}", shape, count, "torch", c, path, note))
+            print(table.milliseconds(group[-1]), flush=True)
+        table.close(group)
+        rows += group
+    return rows
 
 
 def main() -> None:
-    """Print one table for each cell, mode and number of threads."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cells", nargs="+", default=["lstm", "gru", "rnn"], choices=list(GATES))
-    parser.add_argument("--modes", nargs="+", default=["train", "infer", "ragged"])
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each row")
-    parser.add_argument("--only", type=int, nargs="+", help="indices of shapes")
+    """Print the tables."""
+    parser = table.parser(__doc__)
+    parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
     given = parser.parse_args()
-    shapes = [SHAPES[i] for i in given.only] if given.only else SHAPES
-    for threads in given.threads:
-        torch.set_num_threads(threads)
-        for mode in given.modes:
-            for cell in given.cells:
-                print(f"\n{cell} {mode}, {threads} thread(s): B T I H | torch ms | ours ms | ratio")
-                ratios = []
-                for shape in shapes:
-                    c = measure(cell, shape, mode, given.seconds)
-                    ratios.append(c.ratio)
-                    busy = (
-                        "" if mode == "ragged" else f"{speed(cell, shape, mode, c.ours):7.1f} GF/s"
-                    )
-                    print(
-                        f"{str(shape):24} {c.peer * 1e3:9.3f} {c.ours * 1e3:9.3f} "
-                        f"{c.ratio:7.2f}x  [{c.low:.2f} {c.high:.2f}] {busy}",
-                        flush=True,
-                    )
-                mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-                print(
-                    f"{cell} {mode} {threads}: geometric mean {mean:.2f}x, worst {min(ratios):.2f}x"
-                )
+    run(
+        cells=given.cells,
+        modes=given.modes,
+        threads=given.threads,
+        shapes=table.chosen(given),
+        seconds=given.seconds,
+    )
 
 
 if __name__ == "__main__":
