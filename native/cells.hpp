@@ -1,4 +1,5 @@
-// The gate equations on vectors of units: forward, and backward from the saved gates.
+// The gate equations on vectors of units: forward, and backward from the saved gates. `show` gives
+// the activated gates, in PyTorch's order, of what was saved.
 //
 // A position holds, for each group of units (one vector), `slots` vectors. The product with the
 // input writes x_vectors of them from slot x_slot on, the product with the state h_vectors from
@@ -62,6 +63,7 @@ template <class T, bool Relu> struct Rnn {
     else d = p.dh * (T(1) - h * h);
     store<T>(p.d_gates, d);
   }
+  RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) { to[0] = p.h_new; }
 };
 
 // i, f, o = logistic, g = tanh;  c = f c' + i g;  h = o tanh(c)
@@ -100,6 +102,9 @@ template <class T> struct Lstm {
     store<T>(p.d_gates + 2 * width<T>, dc * i * (T(1) - g * g));
     store<T>(p.d_gates + 3 * width<T>, d_out * (o * (T(1) - o)));
   }
+  RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
+    for (int q = 0; q < gates; ++q) to[q] = load<T>(p.gates + q * width<T>);
+  }
 };
 
 // r, z = logistic;  n = tanh(x part + r * h part);  h = (1 - z) n + z h'
@@ -134,6 +139,9 @@ template <class T> struct Gru {
     store<T>(p.d_gates + width<T>, dn * part * (r * (T(1) - r)));
     store<T>(p.d_gates + 2 * width<T>, dz * (z * (T(1) - z)));
     store<T>(p.d_gates + 3 * width<T>, dn * r);
+  }
+  RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
+    for (int q = 0; q < gates; ++q) to[q] = load<T>(p.gates + (q + 1) % gates * width<T>);
   }
 };
 

@@ -32,6 +32,9 @@ template <class T> struct GeneralRnn {
     store<T>(p.dh_old, p.dh * p.keep_hidden);
     store<T>(p.d_gates, p.dh * (T(1) - p.keep_hidden) * slope_of<T>(o.candidate, a, h));
   }
+  RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
+    to[0] = value_of<T>(p.options->candidate, load<T>(p.gates));
+  }
 };
 
 // Coupled: the forget gate is one minus the input gate, and the gates are i g o.
@@ -116,6 +119,15 @@ template <class T, bool Coupled> struct GeneralLstm {
     }
     store<T>(p.dc, dc_old);
   }
+  RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
+    Vec<T> sum[slots];
+    for (int q = 0; q < slots; ++q) sum[q] = load<T>(p.gates + q * width<T>);
+    const Values v = values_of(*p.options, sum, p.peephole, p.stride, p.c_old, p.kept);
+    to[0] = v.i;
+    if constexpr (!Coupled) to[1] = v.f;
+    to[g_slot] = v.g;
+    to[o_slot] = v.o;
+  }
   RELEMBRA_INLINE static void add_to(T* p, Vec<T> x) { store<T>(p, load<T>(p) + x); }
 };
 
@@ -148,6 +160,13 @@ template <class T> struct GeneralGru {
     store<T>(p.d_gates + 2 * width<T>,
              dh * (p.h_old - n * p.kept) * slope_of<T>(o.gate, z_sum, z));
     store<T>(p.d_gates + 3 * width<T>, dn * r);
+  }
+  RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
+    const Options<T>& o = *p.options;
+    to[0] = value_of<T>(o.gate, load<T>(p.gates + width<T>));
+    to[1] = value_of<T>(o.gate, load<T>(p.gates + 2 * width<T>));
+    const Vec<T> part = load<T>(p.gates + 3 * width<T>);
+    to[2] = value_of<T>(o.candidate, fma(to[0], part, load<T>(p.gates)));
   }
 };
 

@@ -119,6 +119,14 @@ template <class T> struct Backward {
   WeightGradients<T> weights;
 };
 
+// What forward kept of the steps that were taken, in the order of the batch.
+template <class T> struct Tracing {
+  Layer<T> layer;
+  Sequence<const T> output;           // what forward gave
+  T *hidden, *cell;                   // (B, T, H); cell is null where the cell has none
+  T* const* gates;                    // as many as the cell has, in PyTorch's order: (B, T, H)
+};
+
 template <class T> struct Packing {
   const Shape* shape;
   Weights<T> weights;
@@ -145,6 +153,7 @@ template <class T> struct Kernels {
   void (*forward)(const Forward<T>*, int share);    // teams * members shares
   void (*backward)(const Backward<T>*, int share);  // teams * members shares
   void (*collect)(const Backward<T>*, int share, int shares);
+  void (*trace)(const Tracing<T>*, int team);
   // Elementwise, for the tests of the mathematics.
   void (*apply)(int function, const T* x, T* y, Extent n);
   // Linear maps: elements of the packed weights; packing; the map, once for every share.

@@ -47,6 +47,9 @@ template <class T> void backward(const Backward<T>* call, int share) {
 template <class T> void collect(const Backward<T>* call, int share, int shares) {
   with_sweep<T>(call->layer.shape->kind, [&](auto s) { decltype(s)::collect(call, share, shares); });
 }
+template <class T> void trace(const Tracing<T>* call, int team) {
+  with_sweep<T>(call->layer.shape->kind, [&](auto s) { decltype(s)::trace(call, team); });
+}
 
 template <class T> void apply(int function, const T* x, T* y, Extent n) {
   for (Extent i = 0; i < n; i += width<T>) {
@@ -62,8 +65,8 @@ template <class T> void apply(int function, const T* x, T* y, Extent n) {
 template <class T>
 constexpr Kernels<T> kernels{
     width<T>,           measure<T>,         forward_scratch<T>, backward_scratch<T>, pack<T>,
-    forward<T>,         backward<T>,        collect<T>,         apply<T>,            LinearMap<T>::size,
-    LinearMap<T>::pack, LinearMap<T>::run,  fingerprint};
+    forward<T>,         backward<T>,        collect<T>,         trace<T>,            apply<T>,
+    LinearMap<T>::size, LinearMap<T>::pack, LinearMap<T>::run,  fingerprint};
 
 }  // namespace
 

@@ -157,6 +157,25 @@ void backward(const relembra::Tape& tape, const Input& input, Address y, relembr
                                     gradients.as<float>());
 }
 
+template <class T>
+relembra::StackTrace<T> trace_at(Address hidden, Address cell, const Addresses& gates) {
+  relembra::StackTrace<T> trace{at<T>(hidden), at<T>(cell), {}};
+  for (const Address gate : gates) trace.gates.push_back(at<T>(gate));
+  return trace;
+}
+
+void trace(const relembra::Tape& tape, const Input& input, Address y, relembra::Extent y_row,
+           relembra::Extent y_time, Address hidden, Address cell, const Addresses& gates) {
+  const nb::gil_scoped_release unlocked;
+  const SequenceAt seen{y, y_row, y_time};
+  if (input.twofold)
+    relembra::stack_trace<double>(tape, input.as<double>(), seen.as<const double>(),
+                                  trace_at<double>(hidden, cell, gates));
+  else
+    relembra::stack_trace<float>(tape, input.as<float>(), seen.as<const float>(),
+                                 trace_at<float>(hidden, cell, gates));
+}
+
 // The elementwise functions, for the tests of their errors: 0 exp, 1 logistic, 2 tanh.
 void apply(int function, bool twofold, Address x, Address y, relembra::Extent count) {
   if (twofold)
@@ -232,4 +251,5 @@ NB_MODULE(_native, m) {
         nb::arg("y_time"), nb::arg("hidden"), nb::arg("cell"), nb::arg("keep"),
         nb::arg("memory") = 0, nb::arg("packed").none() = nb::none());
   m.def("backward", &backward);
+  m.def("trace", &trace);
 }

@@ -179,6 +179,40 @@ Layer<T> layer_of(const StackTape<T>& tape, const StackInput<T>& input, int laye
   return l;
 }
 
+// Fills the steps of one row that were not taken: its states (T, H) with the state held, its gates
+// with zeros.
+template <class T> struct Untaken {
+  const Batch& batch;
+  Extent units;
+
+  void hold(Extent row, bool reverse, const T* initial, T* states) const {
+    const T* held = initial;  // null: zeros
+    const auto show = [&](Extent t) {
+      if (held) std::copy_n(held, units, states + t * units);
+      else std::fill_n(states + t * units, units, T(0));
+    };
+    const Extent length = length_of(row);
+    for (Extent t = length; reverse && t < batch.steps; ++t) show(t);
+    for (Extent i = 0; i < length; ++i) {
+      const Extent t = reverse ? length - 1 - i : i, at = reverse ? t + 1 : t;
+      if (batch.reset && at < length && batch.reset[row * batch.steps + at]) held = nullptr;
+      if (taken(row, t)) held = states + t * units;
+      else show(t);
+    }
+    for (Extent t = length; !reverse && t < batch.steps; ++t) show(t);
+  }
+  void clear(Extent row, T* gate) const {
+    for (Extent t = 0; t < batch.steps; ++t)
+      if (t >= length_of(row) || !taken(row, t)) std::fill_n(gate + t * units, units, T(0));
+  }
+
+ private:
+  Extent length_of(Extent row) const { return batch.lengths ? batch.lengths[row] : batch.steps; }
+  bool taken(Extent row, Extent t) const {
+    return !batch.mask || batch.mask[row * batch.steps + t];
+  }
+};
+
 // Cuts a block into aligned pieces.
 template <class T> struct Cutter {
   T* at;
@@ -374,13 +408,69 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
   }
 }
 
+template <class T>
+void stack_trace(const Tape& kept, const StackInput<T>& input, Sequence<const T> y,
+                 const StackTrace<T>& trace) {
+  const auto& tape = dynamic_cast<const StackTape<T>&>(kept);
+  const Kernels<T>& kernels = kernels_of<T>();
+  const StackShape& shape = tape.shape;
+  const Extent rows = input.batch.rows, steps = input.batch.steps, units = shape.units;
+  const int teams = static_cast<int>(tape.plans[0].walks().size());
+  Lease lease(teams > 1 ? input.threads : 1);
+  for (int index = 0; index < shape.layers * shape.directions; ++index) {
+    const int layer = index / shape.directions, direction = index % shape.directions;
+    const Shape& s = tape.layers[layer];
+    const bool top = layer == shape.layers - 1;
+    Tracing<T> call{};
+    call.layer = layer_of(tape, input, layer, direction, 0, 1, lease);
+    Options<T> options{};
+    if (has_options(s.kind)) options = options_of(shape, input, index);
+    const bool peeps = input.weights[index].peephole != nullptr;
+    const Block memory = block_of<T>(peeps ? s.packed_bias : 0);
+    if (peeps) {
+      options.peephole = memory.template as<T>();
+      const Packing<T> packing{&s,      input.weights[index], nullptr, nullptr,
+                               nullptr, nullptr,              nullptr, memory.template as<T>()};
+      kernels.pack(&packing, 0, 1);
+    }
+    call.layer.options = &options;
+    const Sequence<const T> below =
+        top ? y : dense_sequence<const T>(tape.between[layer].template as<T>(), steps, tape.width());
+    call.output = of_direction(below, direction, units);
+    const Extent first = index * rows * steps * units;
+    std::vector<T*> gates;
+    for (T* gate : trace.gates) gates.push_back(gate + first);
+    call.hidden = trace.hidden + first;
+    call.cell = offset_or_null(trace.cell, first);
+    call.gates = gates.data();
+    const Plan& plan = tape.plans[direction];
+    const Untaken<T> untaken{input.batch, units};
+    lease.run(teams, [&](int team) {
+      kernels.trace(&call, team);
+      const Walk& walk = plan.walks()[team];
+      for (Extent r = 0; !plan.dense() && r < walk.rows; ++r) {
+        const Extent row = walk.row[r], at = row * steps * units;
+        const bool reverse = direction == 1;
+        const auto initial = [&](const T* states) {
+          return offset_or_null(states, (index * rows + row) * units);
+        };
+        untaken.hold(row, reverse, initial(input.hidden), call.hidden + at);
+        if (call.cell) untaken.hold(row, reverse, initial(input.cell), call.cell + at);
+        for (T* gate : gates) untaken.clear(row, gate + at);
+      }
+    });
+  }
+}
+
 #define RELEMBRA_INSTANTIATE(T)                                                                 \
   template std::unique_ptr<Tape> stack_forward(const StackShape&, const StackInput<T>&,         \
                                                const StackOutput<T>&, bool, void*);             \
   template Extent tape_step<T>(const StackShape&, bool);                                        \
   template std::unique_ptr<Tape> stack_restore(const StackShape&, const StackInput<T>&, void*); \
   template void stack_backward(const Tape&, const StackInput<T>&, Sequence<const T>,            \
-                               const StackGradients<T>&);
+                               const StackGradients<T>&);                                        \
+  template void stack_trace(const Tape&, const StackInput<T>&, Sequence<const T>,               \
+                            const StackTrace<T>&);
 RELEMBRA_INSTANTIATE(float)
 RELEMBRA_INSTANTIATE(double)
 #undef RELEMBRA_INSTANTIATE

@@ -48,6 +48,11 @@ template <class T> struct StackGradients {
   std::vector<WeightGradients<T>> weights;
 };
 
+template <class T> struct StackTrace {
+  T *hidden, *cell;                 // (layers * directions, B, T, H)
+  std::vector<T*> gates;            // the same, one for each gate
+};
+
 // What forward keeps for backward.
 class Tape {
  public:
@@ -74,5 +79,11 @@ std::unique_ptr<Tape> stack_restore(const StackShape& shape, const StackInput<T>
 template <class T>
 void stack_backward(const Tape& tape, const StackInput<T>& input, Sequence<const T> y,
                     const StackGradients<T>& gradients);
+
+// States and gates of every step, from what forward kept. Steps that are not taken show the state
+// that was held, and zero gates. `y` is what forward wrote.
+template <class T>
+void stack_trace(const Tape& tape, const StackInput<T>& input, Sequence<const T> y,
+                 const StackTrace<T>& trace);
 
 }  // namespace relembra

@@ -692,6 +692,44 @@ template <class T, template <class> class CellOf> struct Sweep {
       }
   }
 
+  // ------------------------------------------------------------------ trace
+
+  // States and gates of every step that the rows of a team took.
+  static void trace(const Tracing<T>* call, int team) {
+    const Layer<T>& l = call->layer;
+    const Shape& s = *l.shape;
+    const Walk& w = l.walks[team];
+    for (Index step = 0; step < w.steps; ++step)
+      for (Index r = 0; r < active(w, step); ++r) {
+        const Index t = time_of(w, step, r), row = w.row[r];
+        const T* h = call->output.data + row * call->output.row + t * call->output.time;
+        const Index position = w.base + offset(w, step) + r;
+        const T* c_old = nullptr;
+        if constexpr (Cell::has_cell)
+          if (!resets(w, step, r))
+            c_old = step > 0    ? l.cells + (w.base + offset(w, step - 1) + r) * s.padded
+                    : l.cell0   ? l.cell0 + row * s.units
+                                : nullptr;
+        for (Index g = 0; g < s.groups; ++g) {
+          const Index unit = g * W, to = (row * w.batch_steps + t) * s.units + unit;
+          const int lanes = lanes_of(s, g);
+          BackwardPoint<T> point{};
+          if constexpr (Cell::saves_gates)
+            point.gates = l.gates + position * row_size(s) + g * Cell::slots * W;
+          point.h_new = load_upto<T>(h + unit, lanes);
+          if constexpr (Cell::general) set_options(point, l, w, step, r, g);
+          if constexpr (Cell::has_cell) {
+            point.c_old = some(c_old, unit, lanes);
+            store_upto<T>(call->cell + to, load<T>(l.cells + position * s.padded + unit), lanes);
+          }
+          Vec<T> gates[Cell::gates];
+          Cell::show(point, gates);
+          store_upto<T>(call->hidden + to, point.h_new, lanes);
+          for (int q = 0; q < Cell::gates; ++q) store_upto<T>(call->gates[q] + to, gates[q], lanes);
+        }
+      }
+  }
+
   // ------------------------------------------------------------------ gradients of the weights
 
   // Add up the teams' parts, in their order, and put them into PyTorch's layout.

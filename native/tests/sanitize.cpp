@@ -91,7 +91,7 @@ template <class T> Problem<T> draw(std::mt19937& random) {
 }
 
 template <class T> struct Result {
-  std::vector<T> y, hidden, cell, d_x, d_hidden0, d_cell0, d_weights;
+  std::vector<T> y, hidden, cell, d_x, d_hidden0, d_cell0, d_weights, states, cells, gates;
 };
 
 template <class T> const T* or_null(const std::vector<T>& v) {
@@ -151,6 +151,23 @@ template <class T> Result<T> compute(const Problem<T>& p, int threads) {
   const auto tape = relembra::stack_forward<T>(p.shape, input,
                                                {y, r.hidden.data(), r.cell.data()}, true);
   relembra::stack_backward<T>(*tape, input, {y.data, y.row, y.time}, gradients);
+  // What is left at the end of a walk is what its last step shows.
+  const bool has_cell = p.shape.kind == CellKind::lstm || p.shape.kind == CellKind::general_lstm ||
+                        p.shape.kind == CellKind::coupled_lstm;
+  r.states.resize(p.states() * p.steps);
+  r.cells.resize(has_cell ? r.states.size() : 0);
+  r.gates.resize(p.gates * r.states.size());
+  relembra::StackTrace<T> trace{r.states.data(), has_cell ? r.cells.data() : nullptr, {}};
+  for (int i = 0; i < p.gates; ++i) trace.gates.push_back(r.gates.data() + i * r.states.size());
+  relembra::stack_trace<T>(*tape, input, {y.data, y.row, y.time}, trace);
+  for (Extent i = 0; p.steps && i < p.shape.layers * p.shape.directions * p.rows; ++i) {
+    const bool reverse = p.shape.directions == 2 && i / p.rows % 2;
+    const T* shown = r.states.data() + (i * p.steps + (reverse ? 0 : p.steps - 1)) * p.shape.units;
+    if (std::memcmp(shown, r.hidden.data() + i * p.shape.units, p.shape.units * sizeof(T))) {
+      std::puts("the trace does not end with the final state");
+      std::exit(1);
+    }
+  }
   // Inference writes the same.
   Result<T> again = r;
   relembra::stack_forward<T>(
@@ -165,7 +182,9 @@ template <class T> Result<T> compute(const Problem<T>& p, int threads) {
 
 template <class T> void check(const Problem<T>& p) {
   const Result<T> one = compute(p, 1), many = compute(p, 3);
-  if (!same(one.y, many.y) || !same(one.hidden, many.hidden) || !same(one.d_x, many.d_x)) {
+  if (!same(one.y, many.y) || !same(one.hidden, many.hidden) || !same(one.d_x, many.d_x) ||
+      !same(one.states, many.states) || !same(one.cells, many.cells) ||
+      !same(one.gates, many.gates)) {
     std::puts("the number of threads changes the result");
     std::exit(1);
   }

@@ -171,7 +171,7 @@ def _native_takes(spec: StackSpec, call: dict, x) -> bool:
         return False
     cell = spec.cell
     used = {cell.activation, cell.state_activation or cell.activation, cell.gate_activation}
-    if cell.layer_norm or cell.projection or not cell.reset_after or call.get("trace"):
+    if cell.layer_norm or cell.projection or not cell.reset_after:
         return False
     return "gelu" not in {f.name for f in used}
 

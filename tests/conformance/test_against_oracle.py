@@ -29,6 +29,19 @@ def test_equals_the_oracle(cell, call, path):
 
 
 @EACH_PATH
+@pytest.mark.parametrize("call", [{"noise"}, {"noise", "lengths"}], ids=["noise", "lengths"])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_three_layers_each_gap_with_its_own_mask(kind, call, path):
+    """With two layers there is but one mask, which cannot be taken for another."""
+    spec = cases.make_spec(CellSpec(kind=kind), num_layers=3, bidirectional=True, dropout=0.4)
+    parameters = cases.make_parameters(spec)
+    x = cases.make_input(spec, cases.ROWS, cases.STEPS)
+    arguments = cases.make_call(spec, call)
+    result = cases.compute(path, x, parameters, spec, arguments)
+    cases.expect(result, spec, parameters, x, arguments)
+
+
+@EACH_PATH
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize(("rows", "steps"), [(0, 4), (3, 0), (0, 0), (1, 1), (2, 1)])
 def test_small_and_empty(kind, rows, steps, path):

@@ -1,11 +1,15 @@
 """`torch.compile` and `torch.export` take the native path whole, as one operator."""
 
+import io
+from functools import partial
+
 import pytest
 import torch
 from tests.conformance import cases
 from torch.export import Dim
 
 from relembra import DataError, SlowPathWarning, nn
+from relembra.engine import Activation, CellSpec, LayerNoise, StackNoise, recurrent
 
 EACH_KIND = pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
 # torch's own: it imports what it tells others not to use.
@@ -137,13 +141,52 @@ def test_double_backward_is_for_eager_mode():
         penalty(compiled)
 
 
-def test_slow_variants_compile_too_and_say_that_they_are_slow():
-    layer = nn.LSTM(3, 4, peepholes=True, batch_first=True)
+OPTIONS = {
+    "lstm": partial(
+        nn.LSTM, peepholes=True, zoneout=(0.2, 0.4), recurrent_dropout=0.3,
+        recurrent_dropout_kind="candidate", gate_activation=cases.SHIFTED,
+        activation=Activation("elu", alpha=0.4), state_activation="softsign",
+    ),
+    "coupled": partial(nn.LSTM, coupled=True, recurrent_dropout=0.3, gate_activation=cases.KERAS_2),
+    "gru": partial(nn.GRU, activation="relu", zoneout=0.3, recurrent_dropout=0.3),
+    "rnn": partial(
+        nn.RNN, nonlinearity="sigmoid", recurrent_dropout=0.3, recurrent_dropout_kind="weights"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", OPTIONS.values(), ids=OPTIONS)
+def test_options_of_a_cell(kind):
+    """One node as well, with masks drawn in the graph; in training and in evaluation."""
+    layer = kind(3, 4, 2, dropout=0.2, bidirectional=True, batch_first=True)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager", dynamic=True)
+
+    def both(rows, steps):
+        for one in (compiled, layer):
+            torch.manual_seed(rows)
+            yield step(one, draw(rows, steps))
+
+    same(*both(5, 7))
+    assert layer.last_path == "native"
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for shape in ((2, 300), (9, 3)):
+            same(*both(*shape))
+    layer.eval()  # zoneout in expectation
+    backend = Counting()
+    compiled = torch.compile(layer, fullgraph=True, backend=backend, dynamic=True)
+    with torch.no_grad():
+        same(compiled(draw(5, 7))[:1], layer(draw(5, 7))[:1])
+    assert backend.targets().count(torch.ops.relembra.stack) == 1
+
+
+def test_a_trace_takes_the_slow_path_in_a_graph_and_says_so():
+    layer = nn.LSTM(3, 4, batch_first=True)
     compiled = torch.compile(layer, fullgraph=True, backend="eager")
-    with pytest.warns(SlowPathWarning, match="options of a cell outside of graphs"):
-        output = compiled(draw(2, 5))[0]
+    with pytest.warns(SlowPathWarning, match="in graphs and transforms the native core"):
+        trace = compiled(draw(2, 5), trace=True)[2]
     assert layer.last_path == "reference"
-    torch.testing.assert_close(output, layer(draw(2, 5))[0])
+    torch.testing.assert_close(trace.cell, layer(draw(2, 5), trace=True)[2].cell)
+    assert layer.last_path == "native"
 
 
 def test_transforms_inside_a_graph_take_another_path():
@@ -197,3 +240,44 @@ def test_export_with_any_batch_and_length(kind, strict):
         for shape in ((7, 2000), (1, 5), (2, 1)):
             x, lengths = draw(*shape), torch.arange(shape[0]).clamp(max=shape[1])
             same(module(x, lengths=lengths)[:1], layer(x, lengths=lengths)[:1])
+
+
+class Masked(torch.nn.Module):
+    """A cell with options whose random masks are inputs."""
+
+    def __init__(self):
+        super().__init__()
+        cell = CellSpec(
+            kind="lstm", peepholes=True, zoneout_cell=0.3, gate_activation=cases.KERAS_2
+        )
+        self.spec = cases.make_spec(cell, num_layers=2)
+        for name, value in cases.make_parameters(self.spec).items():
+            self.register_parameter(name, torch.nn.Parameter(value))
+
+    def forward(self, x, state, zoneout, gap):
+        # One layer has masks that the other has not.
+        layers = (LayerNoise(state=state), LayerNoise(zoneout_cell=zoneout))
+        weights = dict(self.named_parameters())
+        return recurrent(x, weights, self.spec, noise=StackNoise(layers, (gap,))).output
+
+
+@TORCHS_OWN
+@EXPORT_SAYS
+def test_export_with_masks_as_inputs():
+    def call(rows, steps):
+        spec = module.spec
+        masks = [torch.rand(rows, 3), *(torch.rand(rows, steps, 3) for _ in range(2))]
+        return cases.make_input(spec, rows, steps), *(mask.double().round() for mask in masks)
+
+    module, rows, steps = Masked(), Dim("rows"), Dim("steps")
+    shapes = ({0: rows, 1: steps}, {0: rows}, {0: rows, 1: steps}, {0: rows, 1: steps})
+    program = torch.export.export(module, call(4, 5), dynamic_shapes=shapes)
+    ours = [n.target for n in program.graph.nodes if "relembra" in str(n.target)]
+    assert ours == [torch.ops.relembra.stack.default]
+    saved = io.BytesIO()
+    torch.export.save(program, saved)
+    saved.seek(0)
+    for one in (program, torch.export.load(saved)):
+        for shape in ((7, 300), (2, 2)):
+            given = call(*shape)
+            assert torch.equal(one.module()(*given), module(*given))

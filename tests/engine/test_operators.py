@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,8 +14,9 @@ from torch.library import opcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from relembra import ConfigError, DataError, SlowPathWarning, nn
-from relembra.engine import CellSpec, Request, choose, explain, recurrent
-from relembra.engine._operators import Operands, call_stack, form_of, operands_of
+from relembra.engine import Activation, CellSpec, Request, StackNoise, choose, explain, recurrent
+from relembra.engine._form import MASKS, Operands, form_of, operands_of
+from relembra.engine._operators import call_stack
 
 OPERATORS = torch.ops.relembra
 CELLS = {
@@ -22,6 +24,22 @@ CELLS = {
     "gru": CellSpec(kind="gru"),
     "rnn": CellSpec(kind="rnn"),
 }
+OPTIONS = {
+    "every lstm": CellSpec(
+        kind="lstm", peepholes=True, zoneout_hidden=0.2, zoneout_cell=0.4, recurrent_dropout=0.4,
+        recurrent_dropout_kind="candidate", gate_activation=cases.KERAS_2,
+        activation=Activation("elu", alpha=0.4), state_activation=Activation("softsign"),
+    ),
+    "coupled lstm": CellSpec(kind="lstm", coupled=True, peepholes=True, recurrent_dropout=0.4),
+    "every gru": CellSpec(
+        kind="gru", activation=Activation("relu"), zoneout_hidden=0.3, recurrent_dropout=0.4
+    ),
+    "every rnn": CellSpec(
+        kind="rnn", activation=cases.SHIFTED, zoneout_hidden=0.3, recurrent_dropout=0.4,
+        recurrent_dropout_kind="weights",
+    ),
+}  # fmt: skip
+CELLS |= OPTIONS
 EACH_CELL = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
 EACH_LAYOUT = pytest.mark.parametrize("layout", cases.LAYOUTS, ids=["one", "two ways", "stack"])
 SEEN = {k: v for k, v in cases.CALLS.items() if not v & {"trace", "hold_output"}}
@@ -48,7 +66,7 @@ def problem(cell, layout, asked, *, time_major=False, dtype=torch.float64):
     operands = Operands(*(leaves(t) for t in operands_of(request)))
     if time_major:
         operands = operands._replace(x=x)
-    return operands, form_of(spec, x), request
+    return operands, form_of(replace(request, x=x)), request
 
 
 def train(operands: Operands):
@@ -65,7 +83,12 @@ def test_operator_has_the_bits_of_the_direct_call(cell, layout, asked):
     inputs = train(operands)
     results = call_stack(operands, form)
     weights = dict(zip(request.spec.parameter_shapes(), operands.weights, strict=True))
-    call = {name: getattr(request, name) for name in ("lengths", "mask", "reset", "noise")}
+    call = {name: getattr(request, name) for name in ("lengths", "mask", "reset")}
+    call["noise"] = noise = request.noise
+    if noise:  # the weights among the operands are masked already
+        call["noise"] = noise._replace(
+            layers=tuple(own._replace(weights=None) for own in noise.layers)
+        )
     state = {"hidden": operands.hidden, "cell": operands.cell}
     direct = recurrent(operands.x, weights, request.spec, path="native", **call, **state)
     expected = (direct.output, direct.hidden, direct.cell)
@@ -79,10 +102,13 @@ def test_operator_has_the_bits_of_the_direct_call(cell, layout, asked):
 OPCHECKED = [({}, {"states"}), (cases.LAYOUTS[2], SEEN["everything"])]
 
 
-@EACH_CELL
-@pytest.mark.parametrize(("layout", "asked"), OPCHECKED, ids=["plain", "everything"])
-def test_opcheck(cell, layout, asked):
-    operands, form, _ = problem(cell, layout, asked)
+PLAIN_OR_MASKED = [(cell, 0) for cell in CELLS if cell not in OPTIONS]
+PLAIN_OR_MASKED += [(cell, 1) for cell in CELLS]
+
+
+@pytest.mark.parametrize(("cell", "at"), PLAIN_OR_MASKED)
+def test_opcheck(cell, at):
+    operands, form, _ = problem(CELLS[cell], *OPCHECKED[at])
     train(operands)
     opcheck(OPERATORS.stack.default, (*operands, *form))
 
@@ -90,7 +116,8 @@ def test_opcheck(cell, layout, asked):
 @pytest.mark.parametrize("time_major", [False, True])
 @pytest.mark.parametrize(("layout", "asked"), OPCHECKED, ids=["plain", "everything"])
 def test_opcheck_of_the_training_operators(layout, asked, time_major):
-    operands, form, _ = problem(CELLS["lstm"], layout, asked, time_major=time_major)
+    cell = CELLS["every lstm" if "noise" in asked else "lstm"]
+    operands, form, _ = problem(cell, layout, asked, time_major=time_major)
     torch.use_deterministic_algorithms(True)  # fills the parts of the tape that are not used
     try:
         opcheck(OPERATORS.stack_train.default, (*operands, *form))
@@ -112,8 +139,8 @@ def test_threads_may_change_between_forward_and_backward(threads):
     cell = CELLS["lstm"]
     spec = cases.make_spec(cell, input_size=20, hidden_size=64)
     x = cases.make_input(spec, 16, 20)
-    weights = list(cases.make_parameters(spec).values())
-    given, form = Operands(x, weights, None, None, None, None, None, []), form_of(spec, x)
+    request = Request(spec=spec, weights=spec.weights(cases.make_parameters(spec)), x=x)
+    given, form = operands_of(request), form_of(request)
     before = torch.get_num_threads()
     try:
         for change in (threads, threads[:1] * 2):
@@ -213,12 +240,15 @@ def each_transform(layer):
     yield "autograd around it", torch.autograd.grad(inside, outer)
 
 
-@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
-@pytest.mark.parametrize(
-    "options", [{}, {"num_layers": 2, "bidirectional": True, "bias": False}], ids=["one", "stack"]
-)
+STACK = {"num_layers": 2, "bidirectional": True, "bias": False}
+EVERY = {"peepholes": True, "zoneout": (0.2, 0.4), "gate_activation": cases.KERAS_2}
+TRANSFORMED = [(kind, options) for kind in (nn.LSTM, nn.GRU, nn.RNN) for options in ({}, STACK)]
+TRANSFORMED += [(nn.LSTM, EVERY | {"activation": "softsign"}), (nn.GRU, {"zoneout": 0.3, **STACK})]
+
+
+@pytest.mark.parametrize(("kind", "options"), TRANSFORMED)
 def test_transforms(kind, options):
-    layer, other = layers(kind, **options)
+    layer, other = (one.eval() for one in layers(kind, **options))
     for (name, got), (_, wanted) in zip(each_transform(layer), each_transform(other), strict=True):
         assert (layer.last_path, other.last_path) == ("native", "reference"), name
         torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9, msg=name)
@@ -232,19 +262,61 @@ def test_a_sample_has_the_bits_that_it_has_alone():
     assert torch.equal(many[1], layer(x[1])[0])
 
 
-def test_dropout_masks_under_vmap():
-    spec = cases.make_spec(CELLS["gru"], **cases.LAYOUTS[2])
+MASKED = {"plain": CELLS["gru"], **OPTIONS}
+
+
+@pytest.mark.parametrize("cell", MASKED.values(), ids=MASKED)
+def test_random_masks_under_vmap(cell):
+    """Samples with masks of their own, and with masks in common."""
+    spec = cases.make_spec(cell, **cases.LAYOUTS[2])
+    parameters, x = cases.make_parameters(spec), torch.stack([cases.make_input(spec, 5, 6)] * 2)
+    draws = [cases.make_noise(spec, 5, 6, seed) for seed in (3, 4)]
+
+    def samples_own(noise):
+        """Every mask but that of the weights, which belongs to no sample."""
+        return [t for n in noise.layers for t in (*n[:2], *n[3:])] + list(noise.between)
+
+    def loss(parameters, x, masks, path):
+        masks = iter(masks)
+        own = [next(masks) if t is not None else None for t in samples_own(draws[0])]
+        layers = [
+            n._replace(**dict(zip(MASKS, own[4 * k : 4 * k + 4], strict=True)))
+            for k, n in enumerate(draws[0].layers)
+        ]
+        noise = StackNoise(tuple(layers), tuple(own[4 * len(layers) :]))
+        return recurrent(x, parameters, spec, noise=noise, path=path).output.sin().sum()
+
+    first, second = ([t for t in samples_own(noise) if t is not None] for noise in draws)
+    both = [torch.stack(pair) for pair in zip(first, second, strict=True)]
+
+    def penalty(*given):
+        return sum(g.square().sum() for g in grad(loss)(*given).values())
+
+    for inner in (loss, grad(loss), grad(loss, 1), grad(penalty, 1)):
+        for masks, dim in ((both, 0), (first, None)):
+            each = vmap(inner, in_dims=(None, 0, dim, None))
+            got, wanted = (each(parameters, x, masks, path) for path in ("native", "reference"))
+            torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_no_gradient_of_a_mask_is_lost():
+    """Wherever in a nest of transforms it is asked for."""
+    spec = cases.make_spec(CELLS["every gru"])
     parameters, x = cases.make_parameters(spec), torch.stack([cases.make_input(spec, 5, 6)] * 2)
     noise = cases.make_noise(spec, 5, 6)
 
-    def output(x, gap, path):
-        own = noise._replace(between=(gap,))
-        return recurrent(x, parameters, spec, noise=own, path=path).output
+    def loss(mask, x, path="auto"):
+        own = noise._replace(layers=(noise.layers[0]._replace(state=mask),))
+        return recurrent(x, parameters, spec, noise=own, path=path).output.sin().sum()
 
-    gaps = torch.stack([noise.between[0], noise.between[0].flip(0)])
-    each = vmap(output, in_dims=(0, 0, None))
-    got, wanted = (each(x, gaps, path) for path in ("native", "reference"))
-    cases.close(got, wanted)
+    def losses(mask, path="auto"):
+        return vmap(lambda x: loss(mask, x, path))(x).sum()
+
+    mask = noise.layers[0].state
+    for function in (lambda *a: loss(a[0], x[0], *a[1:]), losses):
+        got, wanted = grad(function)(mask), grad(function)(mask, "reference")
+        assert wanted.abs().sum() > 0
+        cases.close(got, wanted)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
@@ -266,17 +338,6 @@ def test_forward_mode_is_refused_by_name(kind):
     else:
         got = jacfwd(asked)(x)
     cases.close(got, wanted)
-
-
-@pytest.mark.parametrize("options", [{"peepholes": True}, {"activation": "relu"}])
-def test_options_of_cells_are_refused_by_name(options):
-    layer, _ = layers(nn.LSTM, **options)
-    x = sampled()[0]
-    layer(x[0])
-    assert layer.last_path == "native"
-    layer.path = "native"
-    with pytest.raises(ConfigError, match="options of a cell outside of graphs and transforms"):
-        vmap(layer)(x)
 
 
 # ------------------------------------------------------------------ tensors of other sorts
@@ -315,8 +376,9 @@ class Watch(TorchDispatchMode):
         return func(*args, **kwargs or {})
 
 
-def test_dispatch_modes_see_the_operators():
-    layer = nn.LSTM(3, 4)
+@pytest.mark.parametrize("options", [{}, {"peepholes": True, "zoneout": 0.1}])
+def test_dispatch_modes_see_the_operators(options):
+    layer = nn.LSTM(3, 4, **options)
     with Watch() as watch:
         layer(X)[0].sum().backward()
     assert "relembra.stack_train.default" in watch.seen
@@ -345,7 +407,7 @@ def test_autocast_computes_in_the_type_of_the_parameters(kind):
 @KINDS
 def test_copies_compute_the_same(kind):
     layer = kind(3, 4)
-    call_stack(*(lambda r: (operands_of(r), form_of(r.spec, r.x)))(request_of(layer)))
+    call_stack(*(lambda r: (operands_of(r), form_of(r)))(request_of(layer)))
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         assert torch.equal(twin(X)[0], layer(X)[0])
 

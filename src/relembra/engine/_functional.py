@@ -15,19 +15,20 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from relembra.engine._noise import LayerNoise, StackNoise
-from relembra.engine._operators import (
+from relembra.engine._form import (
     Form,
     Operands,
     apart,
-    call_stack,
     form_of,
     joined,
+    layers_of,
+    noise_of,
     operands_of,
 )
+from relembra.engine._operators import call_stack
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Request
-from relembra.engine._spec import LayerWeights, StackSpec
+from relembra.engine._spec import StackSpec
 
 __all__ = ["functional_refusal", "is_forward_mode", "is_functional", "run_functional"]
 
@@ -61,7 +62,7 @@ class _Call(NamedTuple):
 
     spec: StackSpec
     form: Form
-    counts: tuple[int, int]  # tensors among the weights, and among the gaps
+    counts: tuple[int, int, int]  # tensors among the weights, the masks and the gaps
     wants_weights: bool = True
 
     @property
@@ -72,8 +73,8 @@ class _Call(NamedTuple):
 def run_functional(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
     """Compute output and final states so that transforms can go through."""
     given = operands_of(request)
-    counts = (len(given.weights), len(given.gaps))
-    call = _Call(request.spec, form_of(request.spec, request.x), counts)
+    counts = (len(given.weights), len(given.masks), len(given.gaps))
+    call = _Call(request.spec, form_of(request), counts)
     output, hidden, cell = _Forward.apply(call, *apart(given))  # type: ignore[no-untyped-call]
     return output, hidden, cell if request.spec.cell.has_cell_state else None
 
@@ -188,8 +189,8 @@ def _fold(
     call: _Call, samples: int, dims: Sequence[int | None], tensors: Sequence[Any]
 ) -> tuple[list[Any], Form]:
     """Make the samples rows of one call."""
-    gaps = [0] * call.counts[1]
-    rows = [*_ROWS, *(None for _ in range(call.counts[0])), *gaps]
+    weights, masks, gaps = call.counts
+    rows = [*_ROWS, *(None for _ in range(weights)), *(0 for _ in range(masks + gaps))]
     folded = [
         t if at is None else _fold_rows(t, dim, at, samples)
         for t, dim, at in zip(tensors, dims, rows, strict=True)
@@ -223,8 +224,7 @@ def _reference_gradients(call: _Call, tensors: Sequence[Any]) -> tuple[Tensor, .
     """Return what `_Backward.forward` returns, by plain operations."""
     given, upstream = joined(tensors[:-3], *call.counts), tensors[-3:]
     states = 2 if call.spec.cell.has_cell_state else 1
-    shape = (call.form.layers * call.form.directions, given.x.shape[0], call.form.units)
-    initial = [given.x.new_zeros(shape) if t is None else t for t in (given.hidden, given.cell)]
+    initial = _initial(given, call.form)
 
     def stack(x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         cell = rest[1] if states == 2 else None
@@ -239,6 +239,15 @@ def _reference_gradients(call: _Call, tensors: Sequence[Any]) -> tuple[Tensor, .
     return d_x, d_hidden, d_cell, *(found if call.wants_weights else [nothing for _ in found])
 
 
+def _initial(given: Operands, form: Form) -> list[Tensor]:
+    """Return the initial states, zeros where none were given."""
+    count, rows = form.layers * form.directions, given.x.shape[0]
+    return [
+        given.x.new_zeros(count, rows, features) if state is None else state
+        for state, features in ((given.hidden, form.states), (given.cell, form.units))
+    ]
+
+
 def _request(
     call: _Call,
     given: Operands,
@@ -247,17 +256,14 @@ def _request(
     cell: Tensor | None,
     weights: Sequence[Tensor],
 ) -> Request:
-    width = 4 if call.spec.bias else 2
-    layers = [LayerWeights(*weights[i : i + width]) for i in range(0, len(weights), width)]
-    gaps = tuple(given.gaps) or (None,) * (call.spec.num_layers - 1)
     return Request(
         spec=call.spec,
-        weights=layers,
+        weights=layers_of(weights, call.form),
         x=x,
         lengths=given.lengths,
         mask=given.mask,
         reset=given.reset,
         hidden=hidden,
         cell=cell,
-        noise=StackNoise((LayerNoise(),) * len(layers), gaps),
+        noise=noise_of(given, call.form),
     )

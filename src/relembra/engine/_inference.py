@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from relembra.engine._form import FIELDS, native_shape
 from relembra.engine._functional import is_functional
-from relembra.engine._native_path import FIELDS, like_steps, native_shape, pack_by_addresses
+from relembra.engine._native_path import like_steps, pack_by_addresses
 from relembra.engine._native_refusal import cell_refusal
 from relembra.engine._packed import kept
 from relembra.engine._spec import StackSpec

@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import warnings
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from relembra import _native
-from relembra.engine._activation import Activation
+from relembra._errors import SlowPathWarning
+from relembra.engine._form import FIELDS, native_shape, parameters_of
 from relembra.engine._functional import is_functional, run_functional
 from relembra.engine._holding import hold_output
-from relembra.engine._native_refusal import (
-    computed,
-    in_graph,
-    is_plain,
-    parameters_of,
-)
+from relembra.engine._native_refusal import computed, in_graph
 from relembra.engine._noise import StackNoise
 from relembra.engine._operators import address_of, place_of, run_operator, steps_of
 from relembra.engine._packed import kept
 from relembra.engine._reference import run_reference
-from relembra.engine._request import Recurrence, Request
+from relembra.engine._request import Recurrence, Request, Trace
 from relembra.engine._spec import LayerWeights, StackSpec
 
 __all__ = [
-    "FIELDS",
     "like_steps",
-    "native_shape",
     "pack_by_addresses",
     "pack_weights",
     "run_native",
 ]
 
-FIELDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole")
-"""What the core takes of each layer and direction, in its order."""
 _FIELDS = len(FIELDS)
+_THROUGH_STEPS = (
+    "gradients that come through the states and gates of single steps (trace=True) take the slow "
+    "reference path; a loss of output and final states alone does not"
+)
 
 
 class _Given(NamedTuple):
@@ -56,18 +52,24 @@ class _Given(NamedTuple):
 def run_native(request: Request) -> Recurrence:
     """Compute a request that `native_refusal` does not refuse."""
     request = computed(request)
+    trace = None
     if is_functional():
         output, hidden, cell = run_functional(request)
     elif in_graph(request):
         output, hidden, cell = run_operator(request)
     else:
-        output, hidden, cell = _run_directly(request)
+        output, hidden, cell, *steps = _run_directly(request)
+        if steps:
+            names = request.spec.cell.gate_names
+            gates = dict(zip(names, steps[2:], strict=True))
+            trace = Trace(hidden=steps[0], cell=steps[1], gates=gates)
     if request.hold_output and request.mask is not None:
         output = hold_output(request, output)
-    return Recurrence(output=output, hidden=hidden, cell=cell, trace=None, path="native")
+    return Recurrence(output=output, hidden=hidden, cell=cell, trace=trace, path="native")
 
 
-def _run_directly(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
+def _run_directly(request: Request) -> Any:
+    """Return output, final states and, where asked for, what `_steps` returns."""
     spec = request.spec
     given = _Given(
         spec,
@@ -86,9 +88,11 @@ def _run_directly(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
         if request.noise and (dropped := request.noise.layers[index].weights) is not None:
             leaves[3 + _FIELDS * index + 1] = weights.weight_hh * dropped
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in leaves):
-        return _Native.apply(given, *leaves)  # type: ignore[no-untyped-call, no-any-return]
-    output, hidden, cell, _ = _forward(given, leaves, keep=False)
-    return output, hidden, cell
+        return _Native.apply(given, *leaves)  # type: ignore[no-untyped-call]
+    output, hidden, cell, tape = _forward(given, leaves, keep=request.trace)
+    if not request.trace:
+        return output, hidden, cell
+    return output, hidden, cell, *_steps(given, leaves, output, tape)
 
 
 def _layer_masks(noise: StackNoise | None) -> tuple[Tensor | None, ...]:
@@ -131,35 +135,6 @@ def _input(given: _Given, x: Tensor, leaves: list[Tensor | None]) -> Any:
         [address_of(gap) for gap in given.gaps],
         torch.get_num_threads(),
     )
-
-
-@lru_cache(maxsize=256)
-def native_shape(spec: StackSpec, masks: bool) -> Any:
-    """Return the core's description of a stack that it knows."""
-    cell, kinds = spec.cell, _native.CellKind
-    if masks or not is_plain(cell):
-        kind = getattr(kinds, "coupled_lstm" if cell.coupled else f"general_{cell.kind}")
-    elif cell.kind == "rnn":
-        kind = kinds.rnn_relu if cell.activation.name == "relu" else kinds.rnn_tanh
-    else:
-        kind = getattr(kinds, cell.kind)
-    return _native.StackShape(
-        kind,
-        spec.input_size,
-        spec.hidden_size,
-        spec.num_layers,
-        spec.directions,
-        _function(cell.gate_activation),
-        _function(cell.activation),
-        _function(cell.state_activation or cell.activation),
-        cell.zoneout_hidden,
-        cell.zoneout_cell,
-    )
-
-
-def _function(f: Activation) -> Any:
-    kind = getattr(_native.Function, f.name)
-    return _native.Activation(kind, f.slope, f.offset, f.alpha)
 
 
 def _forward(
@@ -227,8 +202,27 @@ def _side_by_side(leaves: list[Tensor | None]) -> list[Any]:
     ]
 
 
+def _steps(
+    given: _Given, leaves: list[Tensor | None], output: Tensor, tape: Any
+) -> list[Tensor | None]:
+    """Return what was kept of every step: hidden, cell, and each gate, all (L*D, B, T, H)."""
+    plain = _side_by_side(leaves)
+    spec, x = given.spec, plain[0]
+    shape = (spec.num_layers * spec.directions, *x.shape[:2], spec.hidden_size)
+    hidden = x.new_empty(shape)
+    cell = x.new_empty(shape) if spec.cell.has_cell_state else None
+    gates = [x.new_empty(shape) for _ in spec.cell.gate_names]
+    places = [address_of(gate) for gate in gates]
+    call = (tape, _input(given, x, plain), *place_of(output))
+    _native.trace(*call, hidden.data_ptr(), address_of(cell), places)
+    return [hidden, cell, *gates]
+
+
 class _Native(torch.autograd.Function):
-    """The stack with its gradients; those of higher order go through the reference path."""
+    """The stack with its gradients; those of higher order go through the reference path.
+
+    So do gradients of single steps' states and gates, and say so.
+    """
 
     @staticmethod
     def forward(ctx: Any, given: _Given, *leaves: Tensor | None) -> Any:
@@ -236,16 +230,23 @@ class _Native(torch.autograd.Function):
         ctx.given, ctx.tape = given, tape
         ctx.save_for_backward(output, *leaves)
         ctx.set_materialize_grads(False)
-        return output, hidden, cell
+        if not given.request.trace:
+            return output, hidden, cell
+        return output, hidden, cell, *_steps(given, list(leaves), output, tape)
 
     @staticmethod
-    def backward(
-        ctx: Any, d_output: Tensor | None, d_hidden: Tensor | None, d_cell: Tensor | None = None
-    ) -> Any:
+    def backward(ctx: Any, *upstream: Tensor | None) -> Any:
         output, *leaves = ctx.saved_tensors
-        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in leaves):
-            return (None, *_differentiable(ctx, leaves, (d_output, d_hidden, d_cell)))
-        return (None, *_backward(ctx, output, leaves, (d_output, d_hidden, d_cell)))
+        through_steps = any(d is not None for d in upstream[3:])
+        again = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in leaves)
+        if through_steps:
+            warnings.warn(_THROUGH_STEPS, SlowPathWarning, stacklevel=2)
+        if through_steps and not again:
+            leaves = [None if t is None else t.detach().requires_grad_() for t in leaves]
+        if through_steps or again:
+            with torch.enable_grad():
+                return (None, *_differentiable(ctx, leaves, upstream, create_graph=again))
+        return (None, *_backward(ctx, output, leaves, upstream))
 
 
 def _backward(
@@ -283,16 +284,16 @@ def _backward(
 
 
 def _layer_weights(leaves: list[Tensor | None]) -> LayerWeights:
-    weight_ih, weight_hh, bias_ih, bias_hh, peephole = leaves
-    return LayerWeights(
-        cast(Tensor, weight_ih), cast(Tensor, weight_hh), bias_ih, bias_hh, peephole=peephole
-    )
+    return LayerWeights(**cast(Any, dict(zip(FIELDS, leaves, strict=True))))
 
 
 def _differentiable(
-    ctx: Any, leaves: list[Tensor | None], upstream: tuple[Tensor | None, ...]
+    ctx: Any,
+    leaves: list[Tensor | None],
+    upstream: tuple[Tensor | None, ...],
+    create_graph: bool,
 ) -> list[Tensor | None]:
-    """Return the gradients as differentiable tensors, by way of the reference path."""
+    """Return the gradients, differentiable if wanted, by way of the reference path."""
     given: _Given = ctx.given
     weights = [_layer_weights(leaves[at : at + _FIELDS]) for at in range(3, len(leaves), _FIELDS)]
     noise = given.request.noise
@@ -306,12 +307,14 @@ def _differentiable(
         cell=leaves[2],
         noise=noise,
         hold_output=False,
+        trace=any(d is not None for d in upstream[3:]),
     )
     result = run_reference(request)
+    results: list[Tensor | None] = [result.output, result.hidden, result.cell]
+    if result.trace:
+        results += [result.trace.hidden, result.trace.cell, *result.trace.gates.values()]
     pairs = [
-        (y, d)
-        for y, d in zip((result.output, result.hidden, result.cell), upstream, strict=True)
-        if y is not None and d is not None
+        (y, d) for y, d in zip(results, upstream, strict=False) if y is not None and d is not None
     ]
     wanted = [i for i, needed in enumerate(ctx.needs_input_grad[1:]) if needed]
     gradients: list[Tensor | None] = [None] * len(leaves)
@@ -321,7 +324,7 @@ def _differentiable(
         [y for y, _ in pairs],
         [leaf for i in wanted if (leaf := leaves[i]) is not None],
         [d for _, d in pairs],
-        create_graph=True,
+        create_graph=create_graph,
         allow_unused=True,
     )
     for i, gradient in zip(wanted, found, strict=True):

@@ -9,20 +9,19 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
+from relembra.engine._form import parameters_of
 from relembra.engine._functional import functional_refusal, is_functional
 from relembra.engine._noise import LayerNoise, StackNoise
 from relembra.engine._request import Request
-from relembra.engine._spec import CellSpec, LayerWeights
+from relembra.engine._spec import CellSpec
 
 __all__ = [
     "FUNCTIONS",
     "cell_refusal",
     "computed",
     "in_graph",
-    "is_plain",
     "masks_of",
     "native_refusal",
-    "parameters_of",
 ]
 
 _PLAIN = (Tensor, torch.nn.Parameter, FakeTensor)
@@ -83,8 +82,8 @@ def _find_refusal(cell: CellSpec) -> str | None:
 def _call_refusal(request: Request) -> str | None:
     if request.noise and any(t is not None and t.requires_grad for t in masks_of(request.noise)):
         return "the native core gives no gradients of the masks of dropout and zoneout"
-    if request.trace:
-        return "the native core returns no states or gates of single steps"
+    if request.trace and (is_functional() or in_graph(request)):
+        return "in graphs and transforms the native core returns no states or gates of single steps"
     return None
 
 
@@ -92,18 +91,6 @@ def masks_of(noise: StackNoise) -> list[Tensor | None]:
     """Return the masks that the core itself reads; that of the weights is a product before it."""
     masks = [t for n in noise.layers for t in (*n[:2], *n[3:])]
     return [*masks, *noise.between]
-
-
-def is_plain(cell: CellSpec) -> bool:
-    """Whether the kernels without options can compute a cell, which are faster."""
-    # By name: these have no constants, and constants may be symbols to the compiler.
-    functions = ("tanh", "relu") if cell.kind == "rnn" else ("tanh",)
-    return (
-        cell.activation.name in functions
-        and (cell.state_activation or cell.activation).name == cell.activation.name
-        and cell.gate_activation.name == "sigmoid"
-        and not (cell.peepholes or cell.coupled or cell.zoneout_hidden or cell.zoneout_cell)
-    )
 
 
 def _tensor_refusal(request: Request) -> str | None:
@@ -114,8 +101,6 @@ def _tensor_refusal(request: Request) -> str | None:
         return f"the native core computes in float32 and float64, not in {x.dtype}"
     if refusal := functional_refusal():
         return refusal
-    if (is_functional() or in_graph(request)) and _has_options(request):
-        return "the native core computes options of a cell outside of graphs and transforms only"
     for tensor in _tensors(request):
         if tensor.dtype != x.dtype or tensor.device != x.device:
             return f"parameters and states are not all {x.dtype} on the CPU"
@@ -129,13 +114,6 @@ def _is_own(tensor: Tensor) -> bool:
     if tensor.layout != torch.strided:
         return False
     return type(tensor) in _PLAIN or torch.compiler.is_compiling()
-
-
-def _has_options(request: Request) -> bool:
-    """Return whether the call needs more than the kernels without options."""
-    layers = request.noise.layers if request.noise else ()
-    masked = any(t is not None for n in layers for t in (*n[:2], *n[3:]))
-    return masked or not is_plain(request.spec.cell)
 
 
 def in_graph(request: Request) -> bool:
@@ -155,7 +133,3 @@ def _tensors(request: Request) -> list[Tensor]:
     if request.noise:
         tensors += [t for t in masks_of(request.noise) if t is not None]
     return tensors + [t for t in (request.hidden, request.cell) if t is not None]
-
-
-def parameters_of(weights: LayerWeights) -> tuple[Tensor | None, ...]:
-    return (*weights[:4], weights.peephole)

@@ -9,7 +9,7 @@ cheaper: in eager mode the operators run only where something has to see them.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,28 +17,31 @@ from torch.autograd.function import once_differentiable
 
 from relembra import _native
 from relembra._errors import DataError
+from relembra.engine._form import (
+    FIELDS,
+    MASKS,
+    Form,
+    Operands,
+    apart,
+    form_of,
+    joined,
+    operands_of,
+    shape_of,
+    spread,
+)
 from relembra.engine._request import Request
-from relembra.engine._spec import StackSpec
 
-__all__ = [
-    "Form",
-    "Operands",
-    "address_of",
-    "apart",
-    "call_stack",
-    "form_of",
-    "joined",
-    "operands_of",
-    "place_of",
-    "run_operator",
-    "steps_of",
-]
+__all__ = ["address_of", "call_stack", "place_of", "run_operator", "steps_of"]
 
 _OPERANDS = (
     "Tensor x, Tensor[] weights, Tensor? hidden, Tensor? cell, Tensor? lengths, Tensor? mask, "
-    "Tensor? reset, Tensor[] gaps"
+    "Tensor? reset, Tensor[] masks, Tensor[] gaps"
 )
-_FORM = "str kind, int units, int layers, int directions, bool time_major"
+_FORM = (
+    "str kind, int units, int states, int layers, int directions, bool time_major, str[] fields, "
+    "str[] masks_given, str[] functions, float[] constants, float zoneout_hidden, "
+    "float zoneout_cell"
+)
 _SCHEMAS = (
     f"stack({_OPERANDS}, {_FORM}) -> (Tensor output, Tensor hidden, Tensor cell)",
     f"stack_train({_OPERANDS}, {_FORM}) "
@@ -52,84 +55,15 @@ for _schema in _SCHEMAS:
     _LIBRARY.define(_schema, tags=(torch.Tag.pt2_compliant_tag, torch.Tag.needs_exact_strides))
 
 
-class Operands(NamedTuple):
-    """The tensors of a call: L layers, D directions, B rows, T steps, I inputs, H units."""
-
-    x: Tensor  # (B, T, I)
-    weights: list[Tensor]  # four, or two without biases, for each of the L*D layers and directions
-    hidden: Tensor | None  # (L*D, B, H)
-    cell: Tensor | None  # (L*D, B, H)
-    lengths: Tensor | None  # (B,) int64
-    mask: Tensor | None  # (B, T) bool
-    reset: Tensor | None  # (B, T) bool
-    gaps: list[Tensor]  # none, or L-1 of (B, T, D*H): dropout masks between layers
-
-
-class Form(NamedTuple):
-    """What is no tensor."""
-
-    kind: str  # a name of the native CellKind
-    units: int  # H
-    layers: int  # L
-    directions: int  # D
-    time_major: bool  # how outputs (B, T, features) lie in memory
-
-
-def form_of(spec: StackSpec, x: Tensor) -> Form:
-    """Return the form of a call of this stack."""
-    kind: str = spec.cell.kind
-    if kind == "rnn":
-        kind = f"rnn_{spec.cell.activation.name}"
-    time_major = bool(x.stride(0) < x.stride(1))
-    return Form(kind, spec.hidden_size, spec.num_layers, spec.directions, time_major)
-
-
-def operands_of(request: Request) -> Operands:
-    """Return the tensors of a request that the native core can compute."""
-    spec, noise = request.spec, request.noise
-    weights: list[Tensor] = []
-    for index, own in enumerate(request.weights):
-        dropped = noise.layers[index].weights if noise else None
-        weight_hh = own.weight_hh if dropped is None else own.weight_hh * dropped
-        weights += [own.weight_ih, weight_hh]
-        weights += [b for b in (own.bias_ih, own.bias_hh) if b is not None]
-    return Operands(
-        request.x,
-        weights,
-        request.hidden,
-        request.cell,
-        _moved(request.lengths, request.x.device, torch.int64),
-        _moved(request.mask, request.x.device, torch.bool),
-        _moved(request.reset, request.x.device, torch.bool),
-        _gaps(spec, request),
-    )
-
-
-def _moved(tensor: Tensor | None, device: torch.device, dtype: torch.dtype) -> Tensor | None:
-    if tensor is None or (tensor.device == device and tensor.dtype == dtype):
-        return tensor  # so that nothing is written into the graph
-    return tensor.to(device=device, dtype=dtype)
-
-
-def _gaps(spec: StackSpec, request: Request) -> list[Tensor]:
-    """Return a mask for every gap where there is any."""
-    given = request.noise.between if request.noise else ()
-    if all(gap is None for gap in given):
-        return []
-    shape = (*request.x.shape[:2], spec.hidden_size * spec.directions)
-    return [request.x.new_ones(shape) if gap is None else gap for gap in given]
-
-
 def run_operator(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
     """Compute output and final states as a node of a graph."""
-    form = form_of(request.spec, request.x)
-    return call_stack(operands_of(request), form)
+    return call_stack(operands_of(request), form_of(request))
 
 
 def call_stack(operands: Operands, form: Form) -> tuple[Tensor, Tensor, Tensor | None]:
     """Call the operator; the cell state is None where the cell has none."""
     output, hidden, cell = torch.ops.relembra.stack(*operands, *form)
-    return output, hidden, cell if form.kind == "lstm" else None
+    return output, hidden, cell if form.has_cell else None
 
 
 # ------------------------------------------------------------------ shapes
@@ -142,33 +76,32 @@ def _like_steps(x: Tensor, features: int, time_major: bool) -> Tensor:
     return x.new_empty(rows, steps, features)
 
 
+def _states(x: Tensor, form: Form) -> tuple[Tensor, Tensor]:
+    count, rows = form.layers * form.directions, x.shape[0]
+    cell = (count, rows, form.units) if form.has_cell else (0,)
+    return x.new_empty(count, rows, form.states), x.new_empty(cell)
+
+
 def _results(x: Tensor, form: Form) -> tuple[Tensor, Tensor, Tensor]:
-    states = (form.layers * form.directions, x.shape[0], form.units)
-    output = _like_steps(x, form.units * form.directions, form.time_major)
-    return output, x.new_empty(states), x.new_empty(states if form.kind == "lstm" else (0,))
+    return _like_steps(x, form.states * form.directions, form.time_major), *_states(x, form)
 
 
-@lru_cache(maxsize=256)
-def _shape(form: Form, inputs: int) -> Any:
-    kind = getattr(_native.CellKind, form.kind)
-    none = _native.Activation(_native.Function.tanh, 0.0, 0.0, 0.0)  # options have no operator
-    units, layers, directions = form.units, form.layers, form.directions
-    return _native.StackShape(kind, inputs, units, layers, directions, none, none, none, 0.0, 0.0)
+_shape = lru_cache(maxsize=256)(shape_of)
 
 
 def _tape(given: Operands, form: Form) -> Tensor:
     x = given.x
-    # The features of the input, which may be a symbol, make no difference to the tape.
-    step = _native.tape_step(_shape(form, 1), x.dtype == torch.float64, bool(given.gaps))
+    # The features of the input and the constants, which may be symbols, make no difference to it.
+    bare = form._replace(functions=(), constants=(), zoneout_hidden=0.0, zoneout_cell=0.0)
+    step = _native.tape_step(_shape(bare, 1), x.dtype == torch.float64, bool(given.gaps))
     size = _native.tape_header + x.shape[0] * x.shape[1] * step
     return x.new_empty(size, dtype=torch.uint8)
 
 
 def _gradients(given: Operands, form: Form, wants_x: bool) -> tuple[Tensor, Tensor, Tensor]:
     x = given.x
-    states = (form.layers * form.directions, x.shape[0], form.units)
     d_x = _like_steps(x, x.shape[2], form.time_major) if wants_x else x.new_empty(0)
-    return d_x, x.new_empty(states), x.new_empty(states if form.kind == "lstm" else (0,))
+    return d_x, *_states(x, form)
 
 
 def _fresh(tensors: list[Tensor]) -> list[Tensor]:
@@ -179,18 +112,24 @@ _COUNT = len(Operands._fields)
 _END = _COUNT + len(Form._fields)
 
 
+def _read(arguments: Any) -> tuple[Operands, Form]:
+    """Return what an operator was given; lists in the form become tuples, which can be keys."""
+    form = (tuple(v) if isinstance(v, list) else v for v in arguments[_COUNT:_END])
+    return Operands(*arguments[:_COUNT]), Form._make(form)
+
+
 def _fake_stack(*arguments: Any) -> Any:
-    given, form = Operands(*arguments[:_COUNT]), Form(*arguments[_COUNT:_END])
+    given, form = _read(arguments)
     return _results(given.x, form)
 
 
 def _fake_train(*arguments: Any) -> Any:
-    given, form = Operands(*arguments[:_COUNT]), Form(*arguments[_COUNT:_END])
+    given, form = _read(arguments)
     return *_results(given.x, form), _tape(given, form)
 
 
 def _fake_backward(*arguments: Any) -> Any:
-    given, form = Operands(*arguments[:_COUNT]), Form(*arguments[_COUNT:_END])
+    given, form = _read(arguments)
     return *_gradients(given, form, arguments[-1]), _fresh(given.weights)
 
 
@@ -216,16 +155,6 @@ def _dense(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.contiguous()
 
 
-def _by_layers(tensors: list[Tensor], form: Form) -> list[int]:
-    """Return five addresses for each layer and direction: there are no peepholes."""
-    count = form.layers * form.directions
-    width = len(tensors) // count
-    addresses: list[int] = []
-    for i in range(0, len(tensors), width):
-        addresses += [t.data_ptr() for t in tensors[i : i + width]] + [0] * (5 - width)
-    return addresses
-
-
 def _side_by_side(given: Operands) -> Operands:
     return Operands(
         x=steps_of(given.x),
@@ -235,6 +164,7 @@ def _side_by_side(given: Operands) -> Operands:
         lengths=_dense(given.lengths),
         mask=_dense(given.mask),
         reset=_dense(given.reset),
+        masks=[mask.contiguous() for mask in given.masks],
         gaps=[gap.contiguous() for gap in given.gaps],
     )
 
@@ -249,10 +179,10 @@ def _input(given: Operands, form: Form) -> Any:
         address_of(given.mask),
         address_of(given.reset),
         *place_of(x),
-        _by_layers(given.weights, form),
+        spread(given.weights, form.fields, FIELDS),
         address_of(given.hidden),
         address_of(given.cell),
-        [],
+        spread(given.masks, form.masks, MASKS),
         [gap.data_ptr() for gap in given.gaps] or [0] * (form.layers - 1),
         torch.get_num_threads(),
     )
@@ -270,7 +200,7 @@ def _check_lengths(given: Operands) -> None:
 
 
 def _forward(arguments: tuple[Any, ...], keep: bool) -> tuple[Tensor, ...]:
-    given, form = Operands(*arguments[:_COUNT]), Form(*arguments[_COUNT:_END])
+    given, form = _read(arguments)
     _check_lengths(given)
     output, hidden, cell = _results(given.x, form)
     tape = _tape(given, form) if keep else None
@@ -296,14 +226,13 @@ def _stack_train(*arguments: Any) -> Any:
 
 
 def _stack_backward(*arguments: Any) -> Any:
-    given, form = Operands(*arguments[:_COUNT]), Form(*arguments[_COUNT:_END])
+    given, form = _read(arguments)
     output, tape, d_output, d_hidden, d_cell, wants_x = arguments[_END:]
     d_x, d_hidden0, d_cell0 = _gradients(given, form, wants_x)
     given = _side_by_side(given)
     d_weights = _fresh(given.weights)
     d_output = None if d_output is None else steps_of(d_output)
     d_hidden, d_cell = _dense(d_hidden), _dense(d_cell)
-    lstm = form.kind == "lstm"
     call = _input(given, form)
     _native.backward(
         _native.restore(_shape(form, given.x.shape[2]), call, tape.data_ptr()),
@@ -311,11 +240,11 @@ def _stack_backward(*arguments: Any) -> Any:
         *place_of(steps_of(output)),
         *place_of(d_output),
         address_of(d_hidden),
-        address_of(d_cell) if lstm else 0,
+        address_of(d_cell) if form.has_cell else 0,
         *(place_of(d_x) if wants_x else (0, 0, 0)),
         d_hidden0.data_ptr(),
-        d_cell0.data_ptr() if lstm else 0,
-        _by_layers(d_weights, form),
+        d_cell0.data_ptr() if form.has_cell else 0,
+        spread(d_weights, form.fields, FIELDS),
     )
     return d_x, d_hidden0, d_cell0, d_weights
 
@@ -327,14 +256,14 @@ class _Differentiable(torch.autograd.Function):
     """``relembra::stack`` for autograd. Not twice: that is for the eager path."""
 
     @staticmethod
-    def forward(ctx: Any, form: Form, counts: tuple[int, int], *tensors: Any) -> Any:
+    def forward(ctx: Any, form: Form, counts: tuple[int, int, int], *tensors: Any) -> Any:
         given = joined(tensors, *counts)
         with torch._C._AutoDispatchBelowAutograd():
             *results, tape = torch.ops.relembra.stack_train(*given, *form)
         ctx.form, ctx.counts = form, counts
         ctx.save_for_backward(results[0], tape, *tensors)
         ctx.set_materialize_grads(False)
-        if form.kind != "lstm":
+        if not form.has_cell:
             ctx.mark_non_differentiable(results[2])
         return tuple(results)
 
@@ -351,22 +280,11 @@ class _Differentiable(torch.autograd.Function):
         return None, None, *(g if n else None for g, n in zip(found, needed, strict=True))
 
 
-def apart(given: Operands) -> list[Tensor | None]:
-    """Return the operands in a flat list, as autograd wants them; `joined` undoes it."""
-    return [given.x, *given[2:7], *given.weights, *given.gaps]
-
-
-def joined(tensors: Any, weights: int, gaps: int) -> Operands:
-    x, hidden, cell, lengths, mask, reset, *rest = tensors
-    own, others = rest[:weights], rest[weights : weights + gaps]
-    return Operands(x, own, hidden, cell, lengths, mask, reset, others)
-
-
 def _autograd(*arguments: Any) -> Any:
-    given, form = Operands(*arguments[:_COUNT]), Form(*arguments[_COUNT:_END])
+    given, form = _read(arguments)
     tensors = apart(given)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-        counts = (len(given.weights), len(given.gaps))
+        counts = (len(given.weights), len(given.masks), len(given.gaps))
         return _Differentiable.apply(form, counts, *tensors)  # type: ignore[no-untyped-call]
     with torch._C._AutoDispatchBelowAutograd():
         return torch.ops.relembra.stack(*arguments)

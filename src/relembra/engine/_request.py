@@ -129,7 +129,8 @@ class Trace:
     """States and gates at every step, for each of the L*D layers and directions.
 
     A step that was not taken (masked, or beyond the length) shows the state that it held, and zero
-    gates.
+    gates. All can stand in a loss; on the native path the gradients of such a loss take the
+    reference path, with a `SlowPathWarning`.
     """
 
     hidden: Tensor  # (L*D, B, T, P)
