@@ -65,7 +65,7 @@ def test_objects_parameters_and_names_stay(model):
 def test_an_optimizer_made_before_goes_on(model):
     other = copy.deepcopy(model)
     for m, ours in ((model, True), (other, False)):
-        optimizer = torch.optim.SGD(m.parameters(), lr=0.5)
+        optimizer = torch.optim.SGD(m.parameters(), lr=0.05)
         for step in range(4):
             if ours and step == 2:
                 relembra.accelerate(m)
@@ -155,17 +155,17 @@ def test_parametrizations(monkeypatch, first):
 def test_norms_by_hooks_and_pruning(monkeypatch):
     for change in (
         lambda m: nn.utils.weight_norm(m, "weight_hh_l0"),
-        lambda m: nn.utils.spectral_norm(m, "weight_hh_l0", n_power_iterations=0),
+        lambda m: nn.utils.spectral_norm(m, "weight_hh_l0", n_power_iterations=1),
         lambda m: prune.l1_unstructured(m, "weight_hh_l0", 0.5),
     ):
         torch.manual_seed(0)
         layer = nn.GRU(3, 4)
-        change(layer)
-        theirs = copy.deepcopy(layer.eval()) if layer._flat_weights[1].is_leaf else None
+        change(layer.eval())
         x = torch.randn(5, 2, 3)
         expected = layer(x)[0]
-        found, ran = took_the_engine(monkeypatch, lambda: relembra.accelerate(layer)(x)[0])  # noqa: B023
-        assert ran == 1 and (theirs is None or theirs is not layer)
+        relembra.accelerate(layer)
+        found, ran = took_the_engine(monkeypatch, lambda: layer(x)[0])  # noqa: B023  called now
+        assert ran == 1
         torch.testing.assert_close(found, expected)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ def say_once(layer: nn.Module, reason: str) -> None:
         f"{type(layer).__name__} was accelerated, but takes PyTorch's own way: {reason}. "
         "relembra.restore(model) puts PyTorch's layers back.",
         SlowPathWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
 
 
@@ -59,18 +60,9 @@ class AcceleratedStack(_Base):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Run the layer; see PyTorch's documentation of it."""
-        prepared = None if is_leaving() else self._prepare(input, hx)
-        if prepared is None:
-            return super().forward(input, hx)
-        request, rows = prepared
-        choice = _choose(request)
-        if choice.path != "native":
-            if request.x.device.type == "cpu":
-                say_once(self, choice.reason)
-            return super().forward(input, hx)
-        if self.training and (noise := draw_gaps(request.spec, request.x, rows)):
-            request = replace(request, noise=noise)
-        return self._shaped(run(request, "native"), input, rows)
+        if "torch._dynamo" in sys.modules and not torch.compiler.is_dynamo_compiling():
+            return _call_unwatched()(self, input, hx)
+        return _call(self, input, hx)
 
     def choose_path(
         self,
@@ -173,6 +165,35 @@ class AcceleratedStack(_Base):
     def __prepare_scriptable__(self) -> nn.Module:
         """Refuse to be compiled by TorchScript, which knows PyTorch's layers alone."""
         raise ConfigError(NO_SCRIPT)
+
+
+_unwatched: list[Any] = []
+
+
+def _call_unwatched() -> Any:
+    """Return `_call` for eager calls while the compiler is loaded.
+
+    The compiler breaks its graph at every nn.LSTM, and would then look at each of our functions.
+    """
+    if not _unwatched:
+        _unwatched.append(torch.compiler.disable(_call))
+    return _unwatched[0]
+
+
+def _call(layer: AcceleratedStack, input: Any, hx: Any) -> Any:
+    theirs = super(AcceleratedStack, layer).forward
+    prepared = None if is_leaving() else layer._prepare(input, hx)
+    if prepared is None:
+        return theirs(input, hx)
+    request, rows = prepared
+    choice = _choose(request)
+    if choice.path != "native":
+        if request.x.device.type == "cpu":
+            say_once(layer, choice.reason)
+        return theirs(input, hx)
+    if layer.training and (noise := draw_gaps(request.spec, request.x, rows)):
+        request = replace(request, noise=noise)
+    return layer._shaped(run(request, "native"), input, rows)
 
 
 def _choose(request: Request) -> Choice:
