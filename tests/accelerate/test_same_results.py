@@ -101,11 +101,11 @@ def test_packed_output_keeps_its_packing(kind):
     assert torch.equal(mine.unsorted_indices, other.unsorted_indices)
 
 
-@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
-@pytest.mark.parametrize("form", INPUTS)
+@pytest.mark.parametrize(("kind", "form"), [("RNN", "packed"), ("LSTM", "batch"), ("GRU", "packed")])
 def test_second_derivatives(kind, form):
     _, ours = pair(kind, {}, torch.float64)
-    x = data(form, torch.float64)
+    x = pack_sequence(list(data("batch", torch.float64)[:2]))
+    x = x if form == "packed" else x.data[:, None]
     values = (x.data if isinstance(x, PackedSequence) else x).requires_grad_()
 
     def run(t):
