@@ -286,7 +286,10 @@ def to_onnx(layer: RecurrentLayer, *, lengths: bool = False, opset: int = 17) ->
     results += [info(n, dtype, [count, "B", spec.hidden_size]) for n in state_names]
     held = [onnx.numpy_helper.from_array(np.ascontiguousarray(a), n) for n, a in constants.items()]
     graph = helper.make_graph(nodes, "relembra", given, results, held)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    operators = [helper.make_opsetid("", opset)]
+    # The oldest format that has them, so that older runtimes read it as well.
+    oldest = helper.find_min_ir_version_for(operators)
+    model = helper.make_model(graph, opset_imports=operators, ir_version=oldest)
     onnx.checker.check_model(model)
     return model
 
