@@ -72,7 +72,9 @@ def outcome(layer, x, hx):
     given = x._replace(data=leaf) if isinstance(x, PackedSequence) else leaf
     torch.manual_seed(4)
     found = tensors(layer(given, hx))
-    loss = sum((t * torch.linspace(-1, 1, t.numel(), dtype=t.dtype).view_as(t)).sum() for t in found)
+    loss = sum(
+        (t * torch.linspace(-1, 1, t.numel(), dtype=t.dtype).view_as(t)).sum() for t in found
+    )
     leaves = [leaf, *layer.parameters()]
     if hx is not None:
         leaves += list(hx) if isinstance(hx, tuple) else [hx]
@@ -101,7 +103,9 @@ def test_packed_output_keeps_its_packing(kind):
     assert torch.equal(mine.unsorted_indices, other.unsorted_indices)
 
 
-@pytest.mark.parametrize(("kind", "form"), [("RNN", "packed"), ("LSTM", "batch"), ("GRU", "packed")])
+@pytest.mark.parametrize(
+    ("kind", "form"), [("RNN", "packed"), ("LSTM", "batch"), ("GRU", "packed")]
+)
 def test_second_derivatives(kind, form):
     _, ours = pair(kind, {}, torch.float64)
     x = pack_sequence(list(data("batch", torch.float64)[:2]))

@@ -184,9 +184,9 @@ def test_per_sample_gradients(model):
     def loss(weights, m, row):
         return torch.func.functional_call(m, weights, row[None]).square().sum()
 
-    found = torch.func.vmap(
-        torch.func.grad(lambda w, row: loss(w, model, row)), in_dims=(None, 0)
-    )(dict(model.named_parameters()), X)
+    found = torch.func.vmap(torch.func.grad(lambda w, row: loss(w, model, row)), in_dims=(None, 0))(
+        dict(model.named_parameters()), X
+    )
     for i, row in enumerate(X):
         theirs.zero_grad()
         loss(dict(theirs.named_parameters()), theirs, row).backward()

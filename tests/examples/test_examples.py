@@ -16,7 +16,9 @@ import relembra
 @pytest.fixture
 def example(root):
     def load(name):
-        spec = importlib.util.spec_from_file_location(f"example_{name}", root / f"examples/{name}.py")
+        spec = importlib.util.spec_from_file_location(
+            f"example_{name}", root / f"examples/{name}.py"
+        )
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
@@ -32,7 +34,8 @@ def test_the_list_is_complete(root):
 
 def test_one_line_makes_the_difference(root, example, monkeypatch, capsys):
     before, after = (
-        (root / f"examples/pytorch_{name}.py").read_text().splitlines() for name in ("before", "after")
+        (root / f"examples/pytorch_{name}.py").read_text().splitlines()
+        for name in ("before", "after")
     )
     code = [line for line in difflib.ndiff(before[5:], after[5:]) if line[0] in "+-"]
     assert code == [

@@ -18,19 +18,27 @@ from relembra.engine import Request, choose, run
 
 __all__ = ["LEAST_WORK", "AcceleratedCell"]
 
-LEAST_WORK = 2_000_000
+LEAST_WORK = 8_000_000
 """Multiplications of a step from which on ours is faster (benchmarks/peers/accelerate.py)."""
 
 _FIELDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
-_Base = nn.LSTMCell if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    _Base = nn.LSTMCell
+else:
+    _Base = object
 
 
 class AcceleratedCell(_Base):
     """What the accelerated cells share; it stands before PyTorch's class in the bases."""
 
+    _gates: int
+
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Take one step; see PyTorch's documentation of the cell."""
+        # The usual cases first: every microsecond counts beside a kernel of ten.
+        if torch.is_grad_enabled() or not isinstance(input, Tensor) or self._is_small(input):
+            return super().forward(input, hx)
         request = None if is_leaving() else self._prepare(input, hx)
         if request is None or choose(request).path != "native":
             return super().forward(input, hx)
@@ -40,18 +48,18 @@ class AcceleratedCell(_Base):
             return result.hidden[row]
         return result.hidden[row], result.cell[row]
 
-    def _prepare(self, input: Any, hx: Any) -> Request | None:
+    def _is_small(self, input: Tensor) -> bool:
+        inputs, units = self.input_size, self.hidden_size
+        return input.numel() * self._gates * units * (inputs + units) < LEAST_WORK * inputs
+
+    def _prepare(self, input: Tensor, hx: Any) -> Request | None:
         """Return the step as a call of the engine, or None where PyTorch's own is to be taken."""
-        if not isinstance(input, Tensor) or input.dim() not in (1, 2) or torch.is_grad_enabled():
-            return None
-        rows = input.shape[0] if input.dim() == 2 else 1
-        plan = plan_of(self)
-        gate_rows, units = plan.shapes[1]
-        work = rows * gate_rows * (units + self.input_size)
-        if work < LEAST_WORK or input.shape[-1] != self.input_size:
+        if input.dim() not in (1, 2) or input.shape[-1] != self.input_size or not input.numel():
             return None
         if not input.is_cpu or torch.is_autocast_enabled("cpu"):
             return None
+        rows = input.shape[0] if input.dim() == 2 else 1
+        plan = plan_of(self)
         flat = [getattr(self, name, None) for name in _FIELDS[: len(plan.shapes)]]
         states = _states(plan, hx, input)
         if states is None or not _fits(plan, flat, input.dtype):

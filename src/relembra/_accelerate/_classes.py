@@ -45,13 +45,19 @@ class AcceleratedGRU(AcceleratedStack, nn.GRU):
 class AcceleratedRNNCell(AcceleratedCell, nn.RNNCell):
     """`torch.nn.RNNCell` on the engine."""
 
+    _gates = 1
+
 
 class AcceleratedLSTMCell(AcceleratedCell, nn.LSTMCell):
     """`torch.nn.LSTMCell` on the engine."""
 
+    _gates = 4
+
 
 class AcceleratedGRUCell(AcceleratedCell, nn.GRUCell):
     """`torch.nn.GRUCell` on the engine."""
+
+    _gates = 3
 
 
 _OURS: dict[type, type] = {
@@ -62,6 +68,11 @@ _OURS: dict[type, type] = {
     nn.LSTMCell: AcceleratedLSTMCell,
     nn.GRUCell: AcceleratedGRUCell,
 }
+_CELLS: list[tuple[type, type[AcceleratedCell]]] = [
+    (nn.RNNCell, AcceleratedRNNCell),
+    (nn.LSTMCell, AcceleratedLSTMCell),
+    (nn.GRUCell, AcceleratedGRUCell),
+]
 _THEIRS = {ours: theirs for theirs, ours in _OURS.items()}
 _made: WeakKeyDictionary[type, type] = WeakKeyDictionary()  # for subclasses of users
 
@@ -131,8 +142,13 @@ def _derived(cls: type) -> type:
     if cls in _OURS:
         return _OURS[cls]
     if cls not in _made:
-        mixin = AcceleratedCell if issubclass(cls, nn.RNNCellBase) else AcceleratedStack
+        mixin: Any = AcceleratedStack
         names = {"__module__": cls.__module__, "__doc__": cls.__doc__, _ORIGIN: cls}
+        if issubclass(cls, nn.RNNCellBase):
+            mixin = AcceleratedCell
+            names["_gates"] = next(
+                ours._gates for theirs, ours in _CELLS if issubclass(cls, theirs)
+            )
         _made[cls] = type(f"Accelerated{cls.__name__}", (mixin, cls), names)
     return _made[cls]
 
@@ -150,7 +166,7 @@ def _origin(cls: type) -> type:
 def remade(cls: type) -> Any:
     """Return an empty object of the accelerated form of a class; for pickles and copies."""
     made = _derived(cls)
-    return made.__new__(made)
+    return object.__new__(made)
 
 
 def reduced(module: nn.Module) -> Any | None:

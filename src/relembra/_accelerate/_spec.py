@@ -57,7 +57,8 @@ def _cell_mode(cell: nn.RNNCellBase) -> str:
         return "LSTM"
     if isinstance(cell, nn.GRUCell):
         return "GRU"
-    return f"RNN_{cell.nonlinearity.upper()}"  # type: ignore[union-attr]
+    nonlinearity: Any = cell.nonlinearity
+    return f"RNN_{nonlinearity.upper()}"
 
 
 @lru_cache(maxsize=256)

@@ -30,12 +30,15 @@ NO_SCRIPT = (
     "no such care"
 )
 
-_Base = nn.LSTM if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    _Base = nn.LSTM
+else:
+    _Base = object
 
 
 def is_leaving() -> bool:
     """Return whether others record the call, to run it without us."""
-    return torch.jit.is_tracing() or torch.jit.is_scripting() or torch.onnx.is_in_onnx_export()
+    return torch._C._is_tracing() or torch.onnx.is_in_onnx_export()
 
 
 def say_once(layer: nn.Module, reason: str) -> None:

@@ -8,7 +8,7 @@ need of two.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ __all__ = [
     "to_onnx_arrays",
 ]
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 Arrays = dict[str, Array]
 """Weights of one layer and direction by PyTorch's names, without the ending."""
 

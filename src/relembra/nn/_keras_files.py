@@ -62,7 +62,9 @@ def from_keras(path: str | os.PathLike[str]) -> dict[str, RecurrentLayer | Rever
     for class_name, settings in _recurrent_layers(config):
         name = settings["name"]
         if name in found:
-            raise ConfigError(f"two recurrent layers are named {name!r}: names must tell them apart")
+            raise ConfigError(
+                f"two recurrent layers are named {name!r}: names must tell them apart"
+            )
         groups = _groups(arrays, name, class_name == "Bidirectional")
         found[name] = _layer(class_name, settings, groups)
     return found
@@ -233,7 +235,9 @@ def _changed(content: bytes, changed: Mapping[str, Array]) -> bytes:
 
 def _places(arrays: Mapping[str, Array], name: str, both: bool) -> list[str]:
     """Return where the cells of a layer are, one for each direction."""
-    layers = [k.removesuffix("#name") for k, v in arrays.items() if k.endswith("#name") and v == name]
+    layers = [
+        k.removesuffix("#name") for k, v in arrays.items() if k.endswith("#name") and v == name
+    ]
     ends = _BOTH if both else ("",)
     fitting = [p for p in layers if all(f"{p}{end}cell/vars/0" in arrays for end in ends)]
     if len(fitting) != 1:
@@ -275,7 +279,9 @@ def _layer(
     name, both = settings["name"], class_name == "Bidirectional"
     if both:
         if settings.get("merge_mode") != "concat":
-            raise ConfigError(f"{name!r} merges by {settings.get('merge_mode')!r}; ours concatenate")
+            raise ConfigError(
+                f"{name!r} merges by {settings.get('merge_mode')!r}; ours concatenate"
+            )
         class_name, settings = settings["layer"]["class_name"], settings["layer"]["config"]
     kind = _KINDS[class_name]
     directions: list[Arrays] = [from_keras_arrays(kind, group) for group in groups]

@@ -185,7 +185,9 @@ def _activations(kind: str, directions: int, attributes: Mapping[str, Any]) -> l
     """Return the functions of one direction, which the other one must share."""
     names = [_text(n) for n in attributes.get("activations", [])] or _USUAL[kind] * directions
     alphas = _spread(names, list(attributes.get("activation_alpha", [])), tuple(_CONSTANTS))
-    betas = _spread(names, list(attributes.get("activation_beta", [])), ("hard_sigmoid", "identity"))
+    betas = _spread(
+        names, list(attributes.get("activation_beta", [])), ("hard_sigmoid", "identity")
+    )
     functions = [_activation(*given) for given in zip(names, alphas, betas, strict=True)]
     count = len(_USUAL[kind])
     if len(functions) != count * directions:
