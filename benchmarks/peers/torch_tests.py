@@ -163,7 +163,7 @@ def checkout(path: Path) -> None:
             print(f"{name}: not in this checkout")
             continue
         failed = {}
-        for whose, classes in (("PyTorch's", THEIRS), ("ours", OURS)):
+        for whose, classes in (("PyTorch's", THEIRS), ("our", OURS)):
             put(classes)
             sys.modules.pop(name, None)
             before = native_calls["native"]
@@ -181,7 +181,7 @@ def checkout(path: Path) -> None:
         reasons = Counter(reason for _, reason in result.skipped)
         for reason, count in reasons.most_common():
             print(f"  not applicable ({count}): {reason}")
-        for test, line in failed["ours"].items():
+        for test, line in failed["our"].items():
             mark = " [with PyTorch's classes as well]" if test in failed["PyTorch's"] else ""
             print(f"  failed: {test}{mark}: {line}")
     put(THEIRS)

@@ -143,7 +143,7 @@ def _derived(cls: type) -> type:
         return _OURS[cls]
     if cls not in _made:
         mixin: Any = AcceleratedStack
-        names = {"__module__": cls.__module__, "__doc__": cls.__doc__, _ORIGIN: cls}
+        names: dict[str, Any] = {"__module__": cls.__module__, _ORIGIN: cls}
         if issubclass(cls, nn.RNNCellBase):
             mixin = AcceleratedCell
             names["_gates"] = next(

@@ -78,7 +78,7 @@ def from_onnx(
         model = onnx.load(Path(model))
     found = _pick(model.graph, node)
     values = {t.name: t for t in model.graph.initializer}
-    given = [
+    given: list[Any] = [
         onnx.numpy_helper.to_array(values[name]) if name in values else name or None
         for name in (*found.input, *[""] * 8)[:8]
     ]
