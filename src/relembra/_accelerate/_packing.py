@@ -63,7 +63,9 @@ class _ToRows(torch.autograd.Function):
 
 
 class _ToPacked(torch.autograd.Function):
-    """The other way; places outside the lengths have no gradient."""
+    """The other way. Places outside the lengths get a gradient that means nothing: the engine's
+    output is constant there, so nobody reads it.
+    """
 
     @staticmethod
     def forward(ctx: Any, flat: Tensor, rows: Rows) -> Tensor:
@@ -72,9 +74,6 @@ class _ToPacked(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        rows: Rows = ctx.rows
         if gradient.requires_grad:
-            spread = _ToRows.apply(gradient, rows)  # type: ignore[no-untyped-call]
-        else:
-            spread = gradient.index_select(0, rows.into)
-        return torch.where(rows.inside.flatten()[:, None], spread, 0.0), None
+            return _ToRows.apply(gradient, ctx.rows), None  # type: ignore[no-untyped-call]
+        return gradient.index_select(0, ctx.rows.into), None

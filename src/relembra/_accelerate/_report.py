@@ -28,10 +28,9 @@ class Acceleration:
     Examples
     --------
     >>> import torch, relembra
-    >>> model = torch.nn.Sequential(torch.nn.GRU(3, 4), torch.nn.LSTM(4, 4, proj_size=2))
+    >>> model = torch.nn.ModuleDict({"scan": torch.nn.GRU(3, 4)})
     >>> print(relembra.acceleration(model))
-    not accelerated: 0 (GRU): relembra.accelerate was not called
-    not accelerated: 1 (LSTM): relembra.accelerate was not called
+    not accelerated: scan (GRU): relembra.accelerate was not called
     """
 
     replaced: dict[str, str] = field(default_factory=dict)
