@@ -63,8 +63,10 @@ class _ToRows(torch.autograd.Function):
 
 
 class _ToPacked(torch.autograd.Function):
-    """The other way. Places outside the lengths get a gradient that means nothing: the engine's
-    output is constant there, so nobody reads it.
+    """The other way.
+
+    Places outside the lengths get a gradient that means nothing: the engine's output is constant
+    there, so nobody reads it.
     """
 
     @staticmethod
