@@ -40,7 +40,10 @@ These need data or more time; each prints a table:
   python -m benchmarks.quality.classic_series --data FOLDER
   python -m benchmarks.product.large_csv
   python -m benchmarks.engine.kept_weights
-  python -m benchmarks.engine.variants --compiled whole --shapes design"""
+  python -m benchmarks.engine.variants --compiled whole --shapes design
+  python -m benchmarks.peers.accelerate --cells
+  python -m benchmarks.peers.torch_tests PYTORCH_CHECKOUT
+  python examples/recurrent_policy.py"""
 QUICK = tuple(SHAPES[i] for i in (0, 4, 8, 12))
 
 

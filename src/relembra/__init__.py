@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from relembra import report as report
     from relembra import tasks as tasks
     from relembra import training as training
+    from relembra._accelerate import accelerate as accelerate
+    from relembra._accelerate import acceleration as acceleration
+    from relembra._accelerate import restore as restore
     from relembra.nn import Trunk as Trunk
     from relembra.tasks import Forecaster as Forecaster
     from relembra.training import Training as Training
@@ -50,11 +53,14 @@ __all__ = [
     "Training",
     "Trunk",
     "__version__",
+    "accelerate",
+    "acceleration",
     "data",
     "engine",
     "evaluation",
     "nn",
     "report",
+    "restore",
     "tasks",
     "training",
 ]
@@ -64,6 +70,9 @@ _HOME = {
     "Forecaster": "relembra.tasks",
     "Training": "relembra.training",
     "Trunk": "relembra.nn",
+    "accelerate": "relembra._accelerate",
+    "acceleration": "relembra._accelerate",
+    "restore": "relembra._accelerate",
 }
 
 

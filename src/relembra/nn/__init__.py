@@ -1,15 +1,21 @@
 """Modules that people compose: recurrent layers, trunks and heads."""
 
 from relembra.nn._feedforward import FeedForward as FeedForward
+from relembra.nn._keras_files import from_keras as from_keras
+from relembra.nn._keras_files import load_keras_weights as load_keras_weights
+from relembra.nn._keras_files import save_keras_weights as save_keras_weights
 from relembra.nn._layers import GRU as GRU
 from relembra.nn._layers import LSTM as LSTM
 from relembra.nn._layers import RNN as RNN
 from relembra.nn._linear import Linear as Linear
+from relembra.nn._onnx import from_onnx as from_onnx
+from relembra.nn._onnx import to_onnx as to_onnx
 from relembra.nn._quantiles import QuantileHead as QuantileHead
 from relembra.nn._quantiles import check_levels as check_levels
 from relembra.nn._quantiles import pinball_loss as pinball_loss
 from relembra.nn._quantiles import quantile_mean as quantile_mean
 from relembra.nn._recurrent import RecurrentLayer as RecurrentLayer
+from relembra.nn._reversed import Reversed as Reversed
 from relembra.nn._trunk import CELLS as CELLS
 from relembra.nn._trunk import RecurrentTrunk as RecurrentTrunk
 from relembra.nn._trunk import Trunk as Trunk
@@ -24,8 +30,14 @@ __all__ = [
     "QuantileHead",
     "RecurrentLayer",
     "RecurrentTrunk",
+    "Reversed",
     "Trunk",
     "check_levels",
+    "from_keras",
+    "from_onnx",
+    "load_keras_weights",
     "pinball_loss",
     "quantile_mean",
+    "save_keras_weights",
+    "to_onnx",
 ]
