@@ -6,7 +6,7 @@
 // that are worked on together touch that order, so a row has the same bits in any company.
 #pragma once
 
-#include "simd.hpp"
+#include "storage.hpp"
 
 namespace relembra::RELEMBRA_ISA {
 namespace {
@@ -45,8 +45,8 @@ struct Runs {
   int count;
 };
 
-template <class T, int R, int V, int P, class Sink>
-RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const T* panel, Index panel_stride,
+template <class T, int R, int V, int P, class S, class Sink>
+RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const S* panel, Index panel_stride,
                           Sink&& sink) {
   Vec<T> acc[R][P * V];
 #pragma GCC unroll 16
@@ -64,7 +64,7 @@ RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const T* panel, Index p
       for (int p = 0; p < P; ++p)
 #pragma GCC unroll 16
         for (int v = 0; v < V; ++v)
-          b[p * V + v] = load<T>(panel + p * panel_stride + v * width<T>);
+          b[p * V + v] = widened<T>(panel + p * panel_stride + v * width<T>);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const Vec<T> x = broadcast<T>(a[r][k]);

@@ -26,7 +26,7 @@ from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._spec import LayerWeights, StackSpec
 
-__all__ = ["pack_weights", "run_native"]
+__all__ = ["native_shape", "pack_weights", "run_native", "run_packed"]
 
 _FIELDS = 5  # weight_ih, weight_hh, bias_ih, bias_hh, peephole
 
@@ -58,8 +58,29 @@ def run_native(request: Request) -> Recurrence:
 
 
 def _run_directly(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
+    given = _given(request)
+    leaves: list[Tensor | None] = [request.x, request.hidden, request.cell]
+    for index, weights in enumerate(request.weights):
+        leaves += parameters_of(weights)
+        if request.noise and (dropped := request.noise.layers[index].weights) is not None:
+            leaves[3 + _FIELDS * index + 1] = weights.weight_hh * dropped
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in leaves):
+        return _Native.apply(given, *leaves)  # type: ignore[no-untyped-call, no-any-return]
+    output, hidden, cell, _ = _forward(given, leaves, keep=False)
+    return output, hidden, cell
+
+
+def run_packed(request: Request, packed: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Compute a request without noise by weights that are packed already; its own are not read."""
+    absent = [None] * _FIELDS * request.spec.num_layers * request.spec.directions
+    leaves = [request.x, request.hidden, request.cell, *absent]
+    output, hidden, cell, _ = _forward(_given(request), leaves, keep=False, packed=packed)
+    return output, hidden, cell
+
+
+def _given(request: Request) -> _Given:
     spec = request.spec
-    given = _Given(
+    return _Given(
         spec,
         request,
         _plain(request.lengths, torch.int64),
@@ -70,15 +91,6 @@ def _run_directly(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
         if request.noise
         else (None,) * (spec.num_layers - 1),
     )
-    leaves: list[Tensor | None] = [request.x, request.hidden, request.cell]
-    for index, weights in enumerate(request.weights):
-        leaves += parameters_of(weights)
-        if request.noise and (dropped := request.noise.layers[index].weights) is not None:
-            leaves[3 + _FIELDS * index + 1] = weights.weight_hh * dropped
-    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in leaves):
-        return _Native.apply(given, *leaves)  # type: ignore[no-untyped-call, no-any-return]
-    output, hidden, cell, _ = _forward(given, leaves, keep=False)
-    return output, hidden, cell
 
 
 def _layer_masks(noise: StackNoise | None) -> tuple[Tensor | None, ...]:
@@ -153,7 +165,7 @@ def _function(f: Activation) -> Any:
 
 
 def _forward(
-    given: _Given, leaves: list[Tensor | None], keep: bool
+    given: _Given, leaves: list[Tensor | None], keep: bool, packed: Any | None = None
 ) -> tuple[Tensor, Tensor, Tensor | None, Any]:
     plain = _side_by_side(leaves)
     spec, x = given.spec, plain[0]
@@ -163,6 +175,8 @@ def _forward(
     output = _like_steps(x, units * spec.directions)  # (B, T, D*H)
     hidden = x.new_empty(count, rows, units)
     cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
+    if packed is None and not keep and not _is_small(spec):
+        packed = _packed(shape, x.dtype, leaves[3:])
     tape = _native.forward(
         shape,
         _input(given, x, plain),
@@ -173,7 +187,7 @@ def _forward(
         address_of(cell),
         keep,
         0,
-        None if keep or _is_small(spec) else _packed(shape, x.dtype, leaves[3:]),
+        packed,
     )
     return output, hidden, cell, tape
 

@@ -5,6 +5,9 @@ from relembra.nn._layers import GRU as GRU
 from relembra.nn._layers import LSTM as LSTM
 from relembra.nn._layers import RNN as RNN
 from relembra.nn._linear import Linear as Linear
+from relembra.nn._low_precision import LowPrecisionLayer as LowPrecisionLayer
+from relembra.nn._low_precision import LowPrecisionLinear as LowPrecisionLinear
+from relembra.nn._low_precision import low_precision as low_precision
 from relembra.nn._quantiles import QuantileHead as QuantileHead
 from relembra.nn._quantiles import check_levels as check_levels
 from relembra.nn._quantiles import pinball_loss as pinball_loss
@@ -21,11 +24,14 @@ __all__ = [
     "RNN",
     "FeedForward",
     "Linear",
+    "LowPrecisionLayer",
+    "LowPrecisionLinear",
     "QuantileHead",
     "RecurrentLayer",
     "RecurrentTrunk",
     "Trunk",
     "check_levels",
+    "low_precision",
     "pinball_loss",
     "quantile_mean",
 ]
