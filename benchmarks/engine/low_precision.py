@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import statistics
 import time
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -48,7 +49,9 @@ def by_torch(layer: torch.nn.Module, storage: torch.dtype | None) -> torch.nn.Mo
     if storage is None:
         return peer
     holder = torch.nn.ModuleDict({"layer": peer})
-    return torch.ao.quantization.quantize_dynamic(holder, {type(peer)}, dtype=storage)["layer"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it will move to torchao
+        return torch.ao.quantization.quantize_dynamic(holder, {type(peer)}, dtype=storage)["layer"]
 
 
 def torch_step(layer: torch.nn.Module, x: torch.Tensor) -> Callable[[], object]:

@@ -348,6 +348,20 @@ def test_autocast_computes_in_float32():
         assert low[1](y.bfloat16()).dtype == torch.float32
 
 
+@pytest.mark.parametrize("module", [nn.LSTM(3, 8), nn.Linear(3, 8)], ids=repr)
+def test_a_compiled_function_calls_it_outside_of_the_graph(module):
+    low = nn.low_precision(module, "int8")
+    torch._dynamo.reset()
+
+    def doubled(x):
+        y = low(x + 1.0)
+        return 2.0 * (y[0] if isinstance(y, tuple) else y)
+
+    x = torch.randn(5, 2, 3)
+    with torch.no_grad():
+        assert torch.equal(torch.compile(doubled, backend="eager")(x), doubled(x))
+
+
 def test_gradients_are_refused():
     low = nn.low_precision(made("lstm", 3, 8), "int8")
     head = nn.low_precision(nn.Linear(3, 8), "bf16")

@@ -7,8 +7,10 @@ matrix, so one for each gate of each unit), which the core applies to the finish
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple, get_args
+from functools import wraps
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -125,6 +127,27 @@ def widened_matrix(matrix: StoredMatrix) -> Tensor:
     return wide if matrix.scale is None else wide * matrix.scale[:, None]
 
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _outside_of_graphs(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make `torch.compile` call a function as it is.
+
+    `torch.compiler.disable` does that, but brings in the whole compiler: only one that is there
+    already gets to see it.
+    """
+
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if torch.compiler.is_compiling():
+            return torch.compiler.disable(function)(*args, **kwargs)  # type: ignore[no-any-return]
+        return function(*args, **kwargs)
+
+    return call
+
+
+@_outside_of_graphs
 def run_stored(request: Request, layers: list[StoredLayer]) -> Recurrence:
     """Compute a request, whose own weights are not looked at, by stored weights.
 
@@ -156,6 +179,7 @@ def start_stored(request: Request, layers: list[StoredLayer]) -> StreamState:
     return start_stream(request, Choice("native", "asked for"), _packed(request.spec, layers))
 
 
+@_outside_of_graphs
 def stored_linear(x: Tensor, matrix: StoredMatrix, bias: Tensor | None) -> Tensor:
     """Return x Wᵀ + b as `linear` does, by a stored matrix."""
     if torch.is_autocast_enabled("cpu"):
