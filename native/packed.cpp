@@ -106,7 +106,8 @@ PackedStack<T>::PackedStack(const StackShape& shape, const GivenWeights<T>& give
 
 template <class T> std::uint64_t PackedStack<T>::seen(const GivenWeights<T>& given) const {
   const Kernels<T>& kernels = kernels_of<T>();
-  const Extent one = static_cast<Extent>(sizeof(T)), stored = static_cast<Extent>(bytes_of<T>(storage_));
+  const Extent one = static_cast<Extent>(sizeof(T));
+  const Extent stored = static_cast<Extent>(bytes_of<T>(storage_));
   const Extent gates = gates_of(shape_.kind), bias = gates * shape_.units;
   std::uint64_t sum = 0;
   const auto add = [&](const void* data, Extent bytes) {

@@ -266,8 +266,8 @@ template <class T, template <class> class CellOf> struct Sweep {
           shown[r] = call.output.data + w.row[r] * call.output.row +
                      time_of(w, step, r) * call.output.time;
         T* cells = Keep && Cell::has_cell ? l.cells + (w.base + at) * padded : nullptr;
-        step_forward<Keep, S>(l, w, step, from_h, own, seen[step & 1], h[step & 1], h[(step + 1) & 1],
-                           c, sums + (at - first), shown, cells);
+        step_forward<Keep, S>(l, w, step, from_h, own, seen[step & 1], h[step & 1],
+                              h[(step + 1) & 1], c, sums + (at - first), shown, cells);
         if (step + 1 < w.steps) clear_rows(w, step + 1, own.groups, padded, h[(step + 1) & 1], c);
         if (mask) mask_rows(s, w, mask, rows, own.groups, h[(step + 1) & 1], seen[(step + 1) & 1]);
         meet(barrier, l.members);
