@@ -34,4 +34,9 @@ const KernelTable& kernels();
 
 template <class T> const Kernels<T>& kernels_of();
 
+// Of one weight.
+template <class T> constexpr std::size_t bytes_of(Storage storage) {
+  return storage == Storage::int8 ? 1 : storage == Storage::bf16 ? 2 : sizeof(T);
+}
+
 }  // namespace relembra

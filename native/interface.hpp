@@ -67,6 +67,18 @@ template <class T> struct Weights {
   const T *ih, *hh, *bias_ih, *bias_hh;  // PyTorch's layout; the biases may be null
   const T* peephole;                     // (3 or 2, H), or null
 };
+// How weights lie in memory. Narrow ones are for inference in float only: bf16, and 8-bit integers
+// of which each output (row of the matrix) has a scale.
+enum class Storage : int { whole, bf16, int8 };
+
+// The matrices of a layer in that storage: PyTorch's layout with a scale for each row, or packed with
+// a scale for each slot of a position, as the biases are.
+template <class T> struct Narrow {
+  Storage storage;
+  const void *ih, *hh;
+  const T *ih_scale, *hh_scale;          // of int8, else null
+};
+
 template <class T> struct WeightGradients {
   T *ih, *hh, *bias_ih, *bias_hh, *peephole;
 };
@@ -99,6 +111,7 @@ template <class T> struct Layer {
   T* scratch;                         // (teams) of scratch_stride elements
   Extent scratch_stride;
   Extent chunk;                       // positions that are worked on at a time
+  const Narrow<T>* narrow;            // packed, in the place of ih and hh; or null
 };
 
 template <class T> struct Forward {
@@ -134,9 +147,17 @@ template <class T> struct Packing {
   T* peephole;                            // or null
 };
 
+template <class T> struct NarrowPacking {
+  const Shape* shape;
+  Narrow<T> from;
+  void *ih, *hh;
+};
+
 // Y = X W^T + b; x and y row after row.
 template <class T> struct Linear {
-  const T *panels, *bias;             // packed; bias may be null
+  Storage storage;
+  const void* panels;                 // packed
+  const T *scale, *bias;              // (outputs); scale of int8, bias may be null
   Extent inputs, outputs, rows;
   const T* x;                         // (rows, inputs)
   T* y;                               // (rows, outputs)
@@ -150,6 +171,7 @@ template <class T> struct Kernels {
   Extent (*backward_scratch)(const Layer<T>*);
   // Each is called once for every share in 0 ... shares - 1, by any thread.
   void (*pack)(const Packing<T>*, int share, int shares);
+  void (*pack_narrow)(const NarrowPacking<T>*, int share, int shares);
   void (*forward)(const Forward<T>*, int share);    // teams * members shares
   void (*backward)(const Backward<T>*, int share);  // teams * members shares
   void (*collect)(const Backward<T>*, int share, int shares);
@@ -158,7 +180,7 @@ template <class T> struct Kernels {
   void (*apply)(int function, const T* x, T* y, Extent n);
   // Linear maps: elements of the packed weights; packing; the map, once for every share.
   Extent (*linear_size)(Extent inputs, Extent outputs);
-  void (*pack_linear)(const T* weight, Extent inputs, Extent outputs, T* to);
+  void (*pack_linear)(Storage, const void* weight, Extent inputs, Extent outputs, void* to);
   void (*linear)(const Linear<T>*, int share, int shares);
   // A fingerprint of memory that goes on from another one.
   std::uint64_t (*fingerprint)(const void* data, Extent bytes, std::uint64_t start);

@@ -38,6 +38,9 @@ template <class T> Extent backward_scratch(const Layer<T>* l) {
 template <class T> void pack(const Packing<T>* call, int share, int shares) {
   with_sweep<T>(call->shape->kind, [&](auto s) { decltype(s)::pack(call, share, shares); });
 }
+template <class T> void pack_narrow(const NarrowPacking<T>* call, int share, int shares) {
+  with_sweep<T>(call->shape->kind, [&](auto s) { decltype(s)::pack_narrow(call, share, shares); });
+}
 template <class T> void forward(const Forward<T>* call, int share) {
   with_sweep<T>(call->layer.shape->kind, [&](auto s) { decltype(s)::forward(call, share); });
 }
@@ -64,8 +67,8 @@ template <class T> void apply(int function, const T* x, T* y, Extent n) {
 
 template <class T>
 constexpr Kernels<T> kernels{
-    width<T>,           measure<T>,         forward_scratch<T>, backward_scratch<T>, pack<T>,
-    forward<T>,         backward<T>,        collect<T>,         trace<T>,            apply<T>,
+    width<T>,           measure<T>,        forward_scratch<T>, backward_scratch<T>, pack<T>,
+    pack_narrow<T>,     forward<T>,        backward<T>,        collect<T>,          trace<T>, apply<T>,
     LinearMap<T>::size, LinearMap<T>::pack, LinearMap<T>::run,  fingerprint};
 
 }  // namespace

@@ -6,10 +6,17 @@
 
 namespace relembra {
 
-// A snapshot of weight (outputs, inputs) and of bias (outputs), which may be null.
+// Where a map's arrays are: weight (outputs, inputs) in its storage, bias and scale (outputs). The
+// bias may be null; only int8 has scales.
+template <class T> struct MapArrays {
+  const void* weight;
+  const T *bias, *scale;
+};
+
+// A snapshot of them.
 template <class T> class PackedLinear {
  public:
-  PackedLinear(const T* weight, const T* bias, Extent inputs, Extent outputs);
+  PackedLinear(const MapArrays<T>& from, Storage storage, Extent inputs, Extent outputs);
 
   // y (rows, outputs) = x (rows, inputs) W^T + b, row after row in memory.
   void apply(const T* x, Extent rows, T* y, int threads) const;
@@ -19,15 +26,18 @@ template <class T> class PackedLinear {
     return static_cast<double>(rows) * static_cast<double>(inputs_) * static_cast<double>(outputs_);
   }
   // Whether these arrays hold what was packed.
-  bool matches(const T* weight, const T* bias) const { return seen(weight, bias) == seen_; }
+  bool matches(const MapArrays<T>& arrays) const { return seen(arrays) == seen_; }
+  Extent bytes() const {
+    return static_cast<Extent>(panels_.bytes() + bias_.bytes() + scale_.bytes());
+  }
 
  private:
-  std::uint64_t seen(const T* weight, const T* bias) const;
+  std::uint64_t seen(const MapArrays<T>& arrays) const;
 
+  Storage storage_;
   Extent inputs_, outputs_;
   std::uint64_t seen_;
-  Block panels_, bias_;
-  bool biased_;
+  Block panels_, bias_, scale_;  // bias and scale may be absent
 };
 
 }  // namespace relembra

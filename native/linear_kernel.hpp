@@ -18,34 +18,44 @@ template <class T> struct LinearMap {
   static Extent size(Extent inputs, Extent outputs) { return inputs * vectors(outputs) * W; }
 
   // W (outputs, inputs) as panels of columns of W^T: [k][v][lane].
-  static void pack(const T* weight, Extent inputs, Extent outputs, T* to) {
+  static void pack(Storage storage, const void* weight, Extent inputs, Extent outputs, void* to) {
+    with_storage<T>(storage, [&](auto kind) {
+      using S = decltype(kind);
+      pack(static_cast<const S*>(weight), inputs, outputs, static_cast<S*>(to));
+    });
+  }
+  template <class S> static void pack(const S* weight, Extent inputs, Extent outputs, S* to) {
     const Index all = vectors(outputs);
     for (Index i = 0; i < all; ++i) {
       const Index p = i / panel, v = i % panel;
       const Index in_panel = all - p * panel < panel ? all - p * panel : panel;
       const int lanes = static_cast<int>(outputs - i * W < W ? outputs - i * W : W);
-      const T* from = weight + i * W * inputs;
-      T* at = to + p * panel * inputs * W + v * W;
+      const S* from = weight + i * W * inputs;
+      S* at = to + p * panel * inputs * W + v * W;
       for (Index k = 0; k < inputs; ++k, at += in_panel * W) {
         for (int lane = 0; lane < lanes; ++lane) at[lane] = from[lane * inputs + k];
-        for (int lane = lanes; lane < W; ++lane) at[lane] = T(0);
+        for (int lane = lanes; lane < W; ++lane) at[lane] = S{};
       }
     }
   }
 
   // Shares part the rows, or the panels where rows are few.
   static void run(const Linear<T>* l, int share, int shares) {
-    const Index panels = panel_count<panel>(vectors(l->outputs));
-    const bool by_rows = l->rows >= shares * most;
-    const Range rows = by_rows ? part(l->rows, share, shares) : Range{0, l->rows};
+    with_storage<T>(l->storage, [&](auto kind) { run<decltype(kind)>(*l, share, shares); });
+  }
+  template <class S> static void run(const Linear<T>& l, int share, int shares) {
+    const Index panels = panel_count<panel>(vectors(l.outputs));
+    const bool by_rows = l.rows >= shares * most;
+    const Range rows = by_rows ? part(l.rows, share, shares) : Range{0, l.rows};
     const Range own = by_rows ? Range{0, panels} : part(panels, share, shares);
-    const Run all{0, l->inputs};
-    const Product<T> y{l->panels, vectors(l->outputs), l->inputs, {&all, 1}, 0,
-                       static_cast<Index>(panel) * W, l->outputs};
-    const Index fit = stretch_bytes / (panel * vector_bytes * (l->inputs + 1));
+    const Run all{0, l.inputs};
+    const Product<T, S> y{static_cast<const S*>(l.panels), vectors(l.outputs), l.inputs, {&all, 1},
+                          0, static_cast<Index>(panel) * W, l.outputs, l.scale};
+    const Index panel_bytes = panel * W * static_cast<Index>(sizeof(S));
+    const Index fit = stretch_bytes / (panel_bytes * (l.inputs + 1));
     const Index stretch = rows.end - rows.begin <= most ? panels : fit < 4 ? 4 : fit;
     const T* bias[most];
-    for (int r = 0; r < most; ++r) bias[r] = l->bias;
+    for (int r = 0; r < most; ++r) bias[r] = l.bias;
     const Blocks blocks = blocks_of(rows.end - rows.begin, most);
     for (Index p = own.begin; p < own.end; p += stretch) {
       const Index end = p + stretch < own.end ? p + stretch : own.end;
@@ -55,10 +65,10 @@ template <class T> struct LinearMap {
         const T* from[most];
         T* to[most];
         for (int r = 0; r < count; ++r) {
-          from[r] = l->x + (row + r) * l->inputs;
-          to[r] = l->y + (row + r) * l->outputs;
+          from[r] = l.x + (row + r) * l.inputs;
+          to[r] = l.y + (row + r) * l.outputs;
         }
-        product<T, panel, true>(y, from, to, l->bias ? bias : nullptr, count, p, end);
+        product<T, panel, true>(y, from, to, l.bias ? bias : nullptr, count, p, end);
         row += count;
       }
     }

@@ -29,10 +29,16 @@ Extent aligned(Extent elements) { return (elements + 15) / 16 * 16; }
 }  // namespace
 
 template <class T>
-PackedStack<T>::PackedStack(const StackShape& shape, const std::vector<Weights<T>>& weights,
-                            int threads)
-    : shape_(shape) {
+PackedStack<T>::PackedStack(const StackShape& shape, const GivenWeights<T>& given, int threads)
+    : shape_(shape), storage_(given.storage) {
   const Kernels<T>& kernels = kernels_of<T>();
+  const Extent bytes = static_cast<Extent>(bytes_of<T>(storage_));
+  // What matrices of so many weights take, in elements of T.
+  const auto room = [&](Extent weights) {
+    return aligned((weights * bytes + static_cast<Extent>(sizeof(T)) - 1) /
+                   static_cast<Extent>(sizeof(T)));
+  };
+  const Extent vectors = storage_ == Storage::int8 ? 4 : 2;  // biases, peepholes, scales
   Extent elements = 0;
   for (int i = 0; i < shape.layers * shape.directions; ++i) {
     Shape s{};
@@ -48,48 +54,78 @@ PackedStack<T>::PackedStack(const StackShape& shape, const std::vector<Weights<T
     layer.options.keep_hidden = static_cast<T>(shape.keep_hidden);
     layer.options.keep_cell = static_cast<T>(shape.keep_cell);
     layers_.push_back(layer);
-    elements += aligned(s.packed_ih) + aligned(s.packed_hh) + 2 * aligned(s.packed_bias);
+    elements += room(s.packed_ih) + room(s.packed_hh) + vectors * aligned(s.packed_bias);
   }
   memory_ = block_of<T>(elements);
   Lease lease(elements > worth_sharing ? threads : 1);
   T* at = memory_.template as<T>();
+  const auto take = [&](Extent count) {
+    T* taken = at;
+    at += count;
+    return taken;
+  };
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     PackedLayer<T>& layer = layers_[i];
+    const Shape& s = layer.shape;
     Packing<T> packing{};
-    packing.shape = &layer.shape;
-    packing.weights = weights.at(i);
-    packing.ih = at;
-    packing.hh = packing.ih + aligned(layer.shape.packed_ih);
-    packing.bias = packing.hh + aligned(layer.shape.packed_hh);
-    at = packing.bias + aligned(layer.shape.packed_bias);
-    if (packing.weights.peephole) {
-      packing.peephole = at;
-      at += aligned(layer.shape.packed_bias);
-    }
-    const int shares = lease.threads();
-    lease.run(shares, [&](int share) { kernels.pack(&packing, share, shares); });
-    layer.ih = packing.ih;
-    layer.hh = packing.hh;
-    layer.bias = packing.bias;
+    packing.shape = &s;
+    packing.weights = given.weights.at(i);
+    T* const ih = take(room(s.packed_ih));
+    T* const hh = take(room(s.packed_hh));
+    layer.bias = packing.bias = take(aligned(s.packed_bias));
+    if (packing.weights.peephole) packing.peephole = take(aligned(s.packed_bias));
     layer.options.peephole = packing.peephole;
+    const int shares = lease.threads();
+    if (storage_ == Storage::whole) {
+      layer.ih = packing.ih = ih;
+      layer.hh = packing.hh = hh;
+    } else {
+      const Narrow<T>& from = given.narrow.at(i);
+      const NarrowPacking<T> narrow{&s, from, ih, hh};
+      lease.run(shares, [&](int share) { kernels.pack_narrow(&narrow, share, shares); });
+      layer.narrow = {storage_, ih, hh, nullptr, nullptr};
+      // Scales lie as biases do: those of the one product and of the other.
+      const auto pack_scale = [&](const T* ih_scale, const T* hh_scale) {
+        Packing<T> scales{};
+        scales.shape = &s;
+        scales.weights.bias_ih = ih_scale;
+        scales.weights.bias_hh = hh_scale;
+        scales.bias = take(aligned(s.packed_bias));
+        kernels.pack(&scales, 0, 1);
+        return scales.bias;
+      };
+      if (from.ih_scale) {
+        layer.narrow.ih_scale = pack_scale(from.ih_scale, nullptr);
+        layer.narrow.hh_scale = pack_scale(nullptr, from.hh_scale);
+      }
+    }
+    lease.run(shares, [&](int share) { kernels.pack(&packing, share, shares); });
   }
-  seen_ = seen(weights);
+  seen_ = seen(given);
 }
 
-template <class T>
-std::uint64_t PackedStack<T>::seen(const std::vector<Weights<T>>& weights) const {
+template <class T> std::uint64_t PackedStack<T>::seen(const GivenWeights<T>& given) const {
   const Kernels<T>& kernels = kernels_of<T>();
   const Extent one = static_cast<Extent>(sizeof(T));
+  const Extent stored = static_cast<Extent>(bytes_of<T>(storage_));
   const Extent gates = gates_of(shape_.kind), bias = gates * shape_.units;
   std::uint64_t sum = 0;
+  const auto add = [&](const void* data, Extent bytes) {
+    if (data) sum = kernels.fingerprint(data, bytes, sum);
+  };
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Weights<T>& w = weights.at(i);
-    sum = kernels.fingerprint(w.ih, bias * layers_[i].shape.inputs * one, sum);
-    sum = kernels.fingerprint(w.hh, bias * shape_.units * one, sum);
-    if (w.bias_ih) sum = kernels.fingerprint(w.bias_ih, bias * one, sum);
-    if (w.bias_hh) sum = kernels.fingerprint(w.bias_hh, bias * one, sum);
+    const Weights<T>& w = given.weights.at(i);
+    const bool whole = storage_ == Storage::whole;
+    const Narrow<T> narrow = whole ? Narrow<T>{storage_, w.ih, w.hh, nullptr, nullptr}
+                                   : given.narrow.at(i);
+    add(narrow.ih, bias * layers_[i].shape.inputs * stored);
+    add(narrow.hh, bias * shape_.units * stored);
+    add(narrow.ih_scale, bias * one);
+    add(narrow.hh_scale, bias * one);
+    add(w.bias_ih, bias * one);
+    add(w.bias_hh, bias * one);
     // One for each gate but the candidate.
-    if (w.peephole) sum = kernels.fingerprint(w.peephole, (bias - shape_.units) * one, sum);
+    add(w.peephole, (bias - shape_.units) * one);
   }
   return sum;
 }

@@ -6,37 +6,40 @@
 namespace relembra::RELEMBRA_ISA {
 namespace {
 
-// Y = A P, where panel j goes to column `first + j * step` of a row of Y.
-template <class T> struct Product {
-  const T* panels;
+// Y = A P, where panel j goes to column `first + j * step` of a row of Y; P is stored as S.
+template <class T, class S = T> struct Product {
+  const S* panels;
   Index vectors;  // columns of P, in vectors
   Index k;        // rows of P
   Runs ks;        // where they are in a row of A
   Index first, step;
   Index columns;  // with Ragged: elements that may be written
+  const T* scale = nullptr;  // of scaled storage: by column of Y
 };
 
 template <int V> constexpr Index panel_count(Index vectors) { return (vectors + V - 1) / V; }
 
-template <class T, int R, int V, int P, int Panel, bool Ragged>
-RELEMBRA_INLINE void product_tile(const Product<T>& y, const T* const* a, T* const* to,
+template <class T, int R, int V, int P, int Panel, bool Ragged, class S>
+RELEMBRA_INLINE void product_tile(const Product<T, S>& y, const T* const* a, T* const* to,
                                   const T* const* add, Index p) {
   const Index stride = y.k * Panel * width<T>;
   tile<T, R, V, P>(a, y.ks, y.panels + p * stride, stride, [&](int r, int i, int v, Vec<T> sum) {
     const Index column = y.first + (p + i) * y.step + v * width<T>;
     if constexpr (Ragged) {
       const int lanes = static_cast<int>(y.columns - column < width<T> ? y.columns - column : width<T>);
+      if constexpr (scaled<S>) sum = sum * load_upto<T>(y.scale + column, lanes);
       if (add) sum = sum + load_upto<T>(add[r] + column, lanes);
       store_upto<T>(to[r] + column, sum, lanes);
     } else {
+      if constexpr (scaled<S>) sum = sum * load<T>(y.scale + column);
       if (add) sum = sum + load<T>(add[r] + column);
       store<T>(to[r] + column, sum);
     }
   });
 }
 
-template <class T, int R, int V, int P, int Panel, bool Ragged>
-RELEMBRA_INLINE Index product_run(const Product<T>& y, const T* const* a, T* const* to,
+template <class T, int R, int V, int P, int Panel, bool Ragged, class S>
+RELEMBRA_INLINE Index product_run(const Product<T, S>& y, const T* const* a, T* const* to,
                                   const T* const* add, Index p, Index end) {
   for (; p + P <= end; p += P) product_tile<T, R, V, P, Panel, Ragged>(y, a, to, add, p);
   if constexpr (P > 1) return product_run<T, R, V, P / 2, Panel, Ragged>(y, a, to, add, p, end);
@@ -44,8 +47,8 @@ RELEMBRA_INLINE Index product_run(const Product<T>& y, const T* const* a, T* con
 }
 
 // The panels p ... end - 1 of up to tile_rows(V) rows. `add` is added, null for nothing.
-template <class T, int V, bool Ragged>
-[[gnu::noinline]] void product(const Product<T>& y, const T* const* a, T* const* to,
+template <class T, int V, bool Ragged, class S>
+[[gnu::noinline]] void product(const Product<T, S>& y, const T* const* a, T* const* to,
                                const T* const* add, int rows, Index p, Index end) {
   const Index full = y.vectors / V;
   with_constant<tile_rows(V)>(rows, [&](auto r) {

@@ -269,6 +269,7 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
         call.layer.ih = held->ih;
         call.layer.hh = held->hh;
         call.layer.bias = held->bias;
+        call.layer.narrow = held->narrow_or_null();
         options.peephole = held->options.peephole;
       } else {
         Packing<T> packing{&s, input.weights[index], cut.take(s.packed_ih), cut.take(s.packed_hh),

@@ -48,6 +48,7 @@ Stream<T>::Stream(std::shared_ptr<const PackedStack<T>> weights, Extent rows, T*
     l.ih = packed.ih;
     l.hh = packed.hh;
     l.bias = packed.bias;
+    l.narrow = packed.narrow_or_null();
     l.options = &packed.options;
     l.walks = plan_.walks().data();
     l.barriers = plan_.barriers().data();

@@ -27,10 +27,12 @@ struct Steps {  // of an array (B, T, features)
 
 template <class T>
 std::shared_ptr<const relembra::PackedStack<T>> packed(const relembra::StackShape& shape,
+                                                       relembra::Storage storage,
                                                        const std::vector<Address>& weights,
                                                        int threads) {
   const nb::gil_scoped_release unlocked;
-  return std::make_shared<const relembra::PackedStack<T>>(shape, weights_of<T>(weights), threads);
+  return std::make_shared<const relembra::PackedStack<T>>(
+      shape, given_weights_of<T>(storage, weights), threads);
 }
 
 // A whole sequence without masks or lengths, by the packed weights.
@@ -99,26 +101,38 @@ class AnyStream {
 }  // namespace
 
 void define_stream(nb::module_& m) {
+  nb::enum_<relembra::Storage>(m, "Storage")
+      .value("whole", relembra::Storage::whole)
+      .value("bf16", relembra::Storage::bf16)
+      .value("int8", relembra::Storage::int8);
   nb::class_<PackedWeights>(m, "PackedWeights",
                             "A snapshot of a stack's weights, five addresses for each layer and "
-                            "direction, packed for the forward products.")
+                            "direction, packed for the forward products. Of narrow storage seven: "
+                            "the scales of both matrices, or 0, come last.")
       .def("__init__",
            [](PackedWeights* self, const relembra::StackShape& shape, bool twofold,
-              const std::vector<Address>& weights, int threads) {
+              const std::vector<Address>& weights, int threads, relembra::Storage storage) {
              PackedWeights made;
-             if (twofold) made.twofold = packed<double>(shape, weights, threads);
-             else made.single = packed<float>(shape, weights, threads);
+             if (twofold) made.twofold = packed<double>(shape, storage, weights, threads);
+             else made.single = packed<float>(shape, storage, weights, threads);
              new (self) PackedWeights(std::move(made));
-           })
+           },
+           nb::arg("shape"), nb::arg("twofold"), nb::arg("weights"), nb::arg("threads"),
+           nb::arg("storage") = relembra::Storage::whole)
       .def("matches",
            [](const PackedWeights& self, const std::vector<Address>& weights) {
-             return self.single ? self.single->matches(weights_of<float>(weights))
-                                : self.twofold->matches(weights_of<double>(weights));
+             if (self.twofold)
+               return self.twofold->matches(
+                   given_weights_of<double>(relembra::Storage::whole, weights));
+             return self.single->matches(given_weights_of<float>(self.single->storage(), weights));
            },
            "Whether the arrays, whose shapes must be the same, still hold what was packed.")
       .def("run", &run_any,
            "Compute whole sequences without lengths, masks or noise: addresses and strides of the\n"
            "input, the initial states (or 0), the output, the final states.")
+      .def_prop_ro("storage", [](const PackedWeights& self) {
+        return self.single ? self.single->storage() : self.twofold->storage();
+      })
       .def_prop_ro("bytes", [](const PackedWeights& self) {
         return self.single ? self.single->bytes() : self.twofold->bytes();
       });

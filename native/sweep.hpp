@@ -44,21 +44,34 @@ template <class T, template <class> class CellOf> struct Sweep {
   // ------------------------------------------------------------------ packing
 
   // Panels of vectors (group, gate): the lanes are units, k runs over the columns of the weights.
-  static void pack_forward(const Shape& s, const T* weights, Index k_count, const int* gate,
-                           int vectors, T* to, Range groups) {
+  template <class S>
+  static void pack_forward(const Shape& s, const S* weights, Index k_count, const int* gate,
+                           int vectors, S* to, Range groups) {
     const Index all = s.groups * vectors;
     for (Index i = groups.begin * vectors; i < groups.end * vectors; ++i) {
       const Index p = i / panel, v = i % panel;
       const Index in_panel = all - p * panel < panel ? all - p * panel : panel;
       const Index g = i / vectors, unit = g * W;
       const int lanes = static_cast<int>(s.units - unit < W ? s.units - unit : W);
-      const T* from = weights + (gate[i % vectors] * s.units + unit) * k_count;
-      T* at = to + p * panel * k_count * W + v * W;
+      const S* from = weights + (gate[i % vectors] * s.units + unit) * k_count;
+      S* at = to + p * panel * k_count * W + v * W;
       for (Index k = 0; k < k_count; ++k, at += in_panel * W) {
         for (int lane = 0; lane < lanes; ++lane) at[lane] = from[lane * k_count + k];
-        for (int lane = lanes; lane < W; ++lane) at[lane] = T(0);
+        for (int lane = lanes; lane < W; ++lane) at[lane] = S{};
       }
     }
+  }
+
+  static void pack_narrow(const NarrowPacking<T>* call, int share, int shares) {
+    const Shape& s = *call->shape;
+    const Range groups = part(s.groups, share, shares);
+    with_storage<T>(call->from.storage, [&](auto kind) {
+      using S = decltype(kind);
+      pack_forward(s, static_cast<const S*>(call->from.ih), s.inputs, Cell::x_gate,
+                   Cell::x_vectors, static_cast<S*>(call->ih), groups);
+      pack_forward(s, static_cast<const S*>(call->from.hh), s.units, Cell::h_gate,
+                   Cell::h_vectors, static_cast<S*>(call->hh), groups);
+    });
   }
 
   // The transposed product: k runs over (group, gate, unit) without padding, columns are `columns`.
@@ -174,11 +187,26 @@ template <class T, template <class> class CellOf> struct Sweep {
   }
 
   static void forward(const Forward<T>* call, int share) {
-    if (call->layer.gates || call->layer.cells) walk_forward<true>(*call, share);
-    else walk_forward<false>(*call, share);
+    if (call->layer.gates || call->layer.cells) return walk_forward<true, T>(*call, share);
+    const Storage storage = call->layer.narrow ? call->layer.narrow->storage : Storage::whole;
+    with_storage<T>(storage, [&](auto kind) { walk_forward<false, decltype(kind)>(*call, share); });
   }
 
-  template <bool Keep> static void walk_forward(const Forward<T>& call, int share) {
+  // The products with the input and with the state, of weights stored as S.
+  template <class S> static Product<T, S> from_input(const Layer<T>& l, const Run* ks) {
+    const Shape& s = *l.shape;
+    const void* panels = l.narrow ? l.narrow->ih : l.ih;
+    return {static_cast<const S*>(panels), s.groups * Cell::x_vectors, s.inputs, {ks, 1},
+            Cell::x_slot * W, panel_step, 0, l.narrow ? l.narrow->ih_scale : nullptr};
+  }
+  template <class S> static Product<T, S> from_state(const Layer<T>& l, const Run* ks) {
+    const Shape& s = *l.shape;
+    const void* panels = l.narrow ? l.narrow->hh : l.hh;
+    return {static_cast<const S*>(panels), s.groups * Cell::h_vectors, s.units, {ks, 1},
+            Cell::h_slot * W, panel_step, 0, l.narrow ? l.narrow->hh_scale : nullptr};
+  }
+
+  template <bool Keep, class S> static void walk_forward(const Forward<T>& call, int share) {
     const Layer<T>& l = call.layer;
     const Shape& s = *l.shape;
     const int member = share % l.members, team = share / l.members;
@@ -218,10 +246,8 @@ template <class T, template <class> class CellOf> struct Sweep {
     meet(barrier, l.members);
 
     const Run all_x{0, s.inputs}, all_h{0, s.units};
-    const Product<T> from_x{l.ih, s.groups * Cell::x_vectors, s.inputs, {&all_x, 1},
-                            Cell::x_slot * W, panel_step, 0};
-    const Product<T> from_h{l.hh, s.groups * Cell::h_vectors, s.units, {&all_h, 1},
-                            Cell::h_slot * W, panel_step, 0};
+    const auto from_x = from_input<S>(l, &all_x);
+    const auto from_h = from_state<S>(l, &all_h);
 
     for (Index begin = 0; begin < w.steps;) {
       const Index end = chunk_end(w, begin, l.chunk);
@@ -240,8 +266,8 @@ template <class T, template <class> class CellOf> struct Sweep {
           shown[r] = call.output.data + w.row[r] * call.output.row +
                      time_of(w, step, r) * call.output.time;
         T* cells = Keep && Cell::has_cell ? l.cells + (w.base + at) * padded : nullptr;
-        step_forward<Keep>(l, w, step, from_h, own, seen[step & 1], h[step & 1], h[(step + 1) & 1],
-                           c, sums + (at - first), shown, cells);
+        step_forward<Keep, S>(l, w, step, from_h, own, seen[step & 1], h[step & 1],
+                              h[(step + 1) & 1], c, sums + (at - first), shown, cells);
         if (step + 1 < w.steps) clear_rows(w, step + 1, own.groups, padded, h[(step + 1) & 1], c);
         if (mask) mask_rows(s, w, mask, rows, own.groups, h[(step + 1) & 1], seen[(step + 1) & 1]);
         meet(barrier, l.members);
@@ -303,8 +329,9 @@ template <class T, template <class> class CellOf> struct Sweep {
   }
 
   // The sums of our units for a chunk of positions: biases and the product with the input.
-  static void project(const Product<T>& y, const T* bias, const T** from, T** sums, Index count,
-                      const Part& own) {
+  template <class S>
+  static void project(const Product<T, S>& y, const T* bias, const T** from, T** sums,
+                      Index count, const Part& own) {
     const Blocks blocks = blocks_of(count, most);
     const T* biases[most];
     for (int r = 0; r < most; ++r) biases[r] = bias;
@@ -327,9 +354,9 @@ template <class T, template <class> class CellOf> struct Sweep {
     }
   }
 
-  template <bool Keep>
+  template <bool Keep, class S>
   RELEMBRA_INLINE static void step_forward(const Layer<T>& l, const Walk& w, Index step,
-                                           const Product<T>& from_h, const Part& own,
+                                           const Product<T, S>& from_h, const Part& own,
                                            const T* seen, const T* h_old, T* h_new, T* c,
                                            T* const* sums, T* const* shown, T* cells) {
     const Shape& s = *l.shape;

@@ -6,7 +6,7 @@
 // that are worked on together touch that order, so a row has the same bits in any company.
 #pragma once
 
-#include "simd.hpp"
+#include "storage.hpp"
 
 namespace relembra::RELEMBRA_ISA {
 namespace {
@@ -45,8 +45,8 @@ struct Runs {
   int count;
 };
 
-template <class T, int R, int V, int P, class Sink>
-RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const T* panel, Index panel_stride,
+template <class T, int R, int V, int P, class S, class Sink>
+RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const S* panel, Index panel_stride,
                           Sink&& sink) {
   Vec<T> acc[R][P * V];
 #pragma GCC unroll 16
@@ -59,12 +59,23 @@ RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const T* panel, Index p
     for (int r = 0; r < R; ++r) a[r] = rows[r] + ks.runs[i].offset;
     const Index length = ks.runs[i].length;
     for (Index k = 0; k < length; ++k, panel += V * width<T>) {
+      if constexpr (R == 1 && sizeof(S) < sizeof(T)) {
+        // Widened one by one: sixteen at once beside sixteen sums are one more than the registers.
+        const Vec<T> x = broadcast<T>(a[0][k]);
+#pragma GCC unroll 16
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 16
+          for (int v = 0; v < V; ++v)
+            acc[0][p * V + v] = fma(x, widened<T>(panel + p * panel_stride + v * width<T>),
+                                    acc[0][p * V + v]);
+        continue;
+      }
       Vec<T> b[P * V];
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p)
 #pragma GCC unroll 16
         for (int v = 0; v < V; ++v)
-          b[p * V + v] = load<T>(panel + p * panel_stride + v * width<T>);
+          b[p * V + v] = widened<T>(panel + p * panel_stride + v * width<T>);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const Vec<T> x = broadcast<T>(a[r][k]);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../dispatch.hpp"
+#include "../packed.hpp"
 #include "../stack.hpp"
 
 namespace {
@@ -103,7 +104,8 @@ template <class T> bool same(const std::vector<T>& a, const std::vector<T>& b) {
   return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
-template <class T> Result<T> compute(const Problem<T>& p, int threads) {
+// The call's arrays, but for the weights.
+template <class T> relembra::StackInput<T> input_of(const Problem<T>& p, int threads) {
   const auto flags = [](const std::vector<char>& v) {
     return reinterpret_cast<const bool*>(or_null(v));
   };
@@ -120,6 +122,11 @@ template <class T> Result<T> compute(const Problem<T>& p, int threads) {
   input.noise.resize(p.shape.layers * p.shape.directions,
                      {mask_of(p.state_mask), mask_of(p.candidate_mask), mask_of(p.zone),
                       mask_of(p.zone)});
+  return input;
+}
+
+template <class T> Result<T> compute(const Problem<T>& p, int threads) {
+  relembra::StackInput<T> input = input_of(p, threads);
   Result<T> r;
   r.y.resize(p.rows * p.steps * p.width());
   r.hidden.resize(p.states());
@@ -190,10 +197,62 @@ template <class T> void check(const Problem<T>& p) {
   }
 }
 
+// Weights in bf16 and int8: the number of threads, of packing too, changes no result.
+void check_narrow(const Problem<float>& p, std::mt19937& random) {
+  const bool bf16 = random() % 2;
+  const Extent size = bf16 ? 2 : 1;
+  std::vector<std::vector<char>> matrices;
+  std::vector<std::vector<float>> vectors;
+  const auto matrix = [&](Extent elements) -> const void* {
+    std::vector<char>& bytes = matrices.emplace_back(elements * size);
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    if (bf16)  // small numbers: exponents below that of one
+      for (Extent i = 1; i < elements * 2; i += 2)
+        bytes[i] = static_cast<char>(random() % 2 ? 0xbd : 0x3d);
+    return bytes.data();
+  };
+  const auto vector = [&](Extent elements) -> const float* {
+    return vectors.emplace_back(elements, 0.002f).data();
+  };
+  relembra::GivenWeights<float> given{
+      bf16 ? relembra::Storage::bf16 : relembra::Storage::int8, {}, {}};
+  for (int i = 0; i < p.shape.layers * p.shape.directions; ++i) {
+    const Extent rows = p.gates * p.shape.units;
+    const Extent inputs = i < p.shape.directions ? p.shape.inputs : p.width();
+    const void* ih = matrix(rows * inputs);
+    const void* hh = matrix(rows * p.shape.units);
+    given.narrow.push_back({given.storage, ih, hh, bf16 ? nullptr : vector(rows),
+                            bf16 ? nullptr : vector(rows)});
+    given.weights.push_back({nullptr, nullptr, vector(rows), nullptr, nullptr});
+  }
+  std::vector<std::vector<float>> found;
+  for (int threads : {1, 3}) {
+    const relembra::PackedStack<float> packed(p.shape, given, threads);
+    if (!packed.matches(given)) {
+      std::puts("packed weights do not match what they were packed of");
+      std::exit(1);
+    }
+    relembra::StackInput<float> input = input_of(p, threads);
+    input.packed = &packed;
+    std::vector<float> y(p.rows * p.steps * p.width()), hidden(p.states()), cell(p.states());
+    relembra::stack_forward<float>(
+        p.shape, input, {{y.data(), p.steps * p.width(), p.width()}, hidden.data(), cell.data()},
+        false);
+    found.push_back(std::move(y));
+    found.push_back(std::move(hidden));
+  }
+  if (!same(found[0], found[2]) || !same(found[1], found[3])) {
+    std::puts("the number of threads changes the result of narrow weights");
+    std::exit(1);
+  }
+}
+
 void rounds(unsigned seed, int count) {
   std::mt19937 random(seed);
   for (int i = 0; i < count; ++i) {
-    check(draw<float>(random));
+    const Problem<float> single = draw<float>(random);
+    check(single);
+    check_narrow(single, random);
     check(draw<double>(random));
   }
 }

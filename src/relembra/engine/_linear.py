@@ -12,7 +12,7 @@ from relembra import _native
 from relembra._errors import DataError
 from relembra.engine._packed import kept
 
-__all__ = ["linear"]
+__all__ = ["check_linear", "linear"]
 
 _PURPOSE = object()  # of the weights that are kept packed
 
@@ -52,7 +52,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if not _is_native(x, weight, bias):
         return functional.linear(x, weight, bias)
-    _check(x, weight, bias)
+    check_linear(x, weight, bias)
     packed = _packed(weight, bias)
     rows = x.contiguous()
     y = x.new_empty(*x.shape[:-1], weight.shape[0])
@@ -89,7 +89,8 @@ def _is_plain(tensor: Tensor, dtype: torch.dtype) -> bool:
     )
 
 
-def _check(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+def check_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    """Raise DataError for shapes that do not fit each other."""
     if weight.dim() != 2:
         raise DataError(f"weight has shape {tuple(weight.shape)}, expected (O, I)")
     outputs, inputs = weight.shape
@@ -104,8 +105,7 @@ def _packed(weight: Tensor, bias: Tensor | None) -> Any:
     outputs, inputs = weight.shape
 
     def pack(addresses: list[int]) -> Any:
-        at_weight, at_bias = addresses
-        return _native.PackedLinear(twofold, at_weight, at_bias, inputs, outputs)
+        return _native.PackedLinear(twofold, addresses, inputs, outputs)
 
     found = kept((weight, bias), _PURPOSE, pack)
     if found is not None:

@@ -28,6 +28,7 @@ __all__ = [
     "pack_by_addresses",
     "pack_weights",
     "run_native",
+    "run_packed",
 ]
 
 _FIELDS = len(FIELDS)
@@ -70,18 +71,7 @@ def run_native(request: Request) -> Recurrence:
 
 def _run_directly(request: Request) -> Any:
     """Return output, final states and, where asked for, what `_steps` returns."""
-    spec = request.spec
-    given = _Given(
-        spec,
-        request,
-        _plain(request.lengths, torch.int64),
-        _plain(request.mask, torch.bool),
-        _plain(request.reset, torch.bool),
-        _layer_masks(request.noise),
-        tuple(_plain(gap, None) for gap in request.noise.between)
-        if request.noise
-        else (None,) * (spec.num_layers - 1),
-    )
+    given = _given(request)
     leaves: list[Tensor | None] = [request.x, request.hidden, request.cell]
     for index, weights in enumerate(request.weights):
         leaves += parameters_of(weights)
@@ -93,6 +83,29 @@ def _run_directly(request: Request) -> Any:
     if not request.trace:
         return output, hidden, cell
     return output, hidden, cell, *_steps(given, leaves, output, tape)
+
+
+def run_packed(request: Request, packed: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Compute a request without noise by weights that are packed already; its own are not read."""
+    absent = [None] * _FIELDS * request.spec.num_layers * request.spec.directions
+    leaves = [request.x, request.hidden, request.cell, *absent]
+    output, hidden, cell, _ = _forward(_given(request), leaves, keep=False, packed=packed)
+    return output, hidden, cell
+
+
+def _given(request: Request) -> _Given:
+    spec = request.spec
+    return _Given(
+        spec,
+        request,
+        _plain(request.lengths, torch.int64),
+        _plain(request.mask, torch.bool),
+        _plain(request.reset, torch.bool),
+        _layer_masks(request.noise),
+        tuple(_plain(gap, None) for gap in request.noise.between)
+        if request.noise
+        else (None,) * (spec.num_layers - 1),
+    )
 
 
 def _layer_masks(noise: StackNoise | None) -> tuple[Tensor | None, ...]:
@@ -138,7 +151,7 @@ def _input(given: _Given, x: Tensor, leaves: list[Tensor | None]) -> Any:
 
 
 def _forward(
-    given: _Given, leaves: list[Tensor | None], keep: bool
+    given: _Given, leaves: list[Tensor | None], keep: bool, packed: Any | None = None
 ) -> tuple[Tensor, Tensor, Tensor | None, Any]:
     plain = _side_by_side(leaves)
     spec, x = given.spec, plain[0]
@@ -148,6 +161,8 @@ def _forward(
     output = like_steps(x, units * spec.directions)  # (B, T, D*H)
     hidden = x.new_empty(count, rows, units)
     cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
+    if packed is None and not keep and not _is_small(spec):
+        packed = _packed(shape, x.dtype, leaves[3:])
     tape = _native.forward(
         shape,
         _input(given, x, plain),
@@ -158,7 +173,7 @@ def _forward(
         address_of(cell),
         keep,
         0,
-        None if keep or _is_small(spec) else _packed(shape, x.dtype, leaves[3:]),
+        packed,
     )
     return output, hidden, cell, tape
 

@@ -103,7 +103,10 @@ class StreamState(ABC):
 
     def __repr__(self) -> str:
         cell = self.spec.cell.kind
-        return f"StreamState({cell}, batch_size={self.batch_size}, path={self.path!r})"
+        return f"StreamState({cell}, batch_size={self.batch_size}, {self._where()})"
+
+    def _where(self) -> str:
+        return f"path={self.path!r}"
 
     def _check(self, x: Tensor, out: Tensor | None) -> None:
         """Raise for what does not fit."""
@@ -164,6 +167,10 @@ class _NativeState(StreamState):
         self._native_step(x.data_ptr(), out.data_ptr())
         return out
 
+    def _where(self) -> str:
+        storage = self._packed.storage.name
+        return super()._where() + ("" if storage == "whole" else f", storage={storage!r}")
+
     def copy(self) -> StreamState:
         return _NativeState(self.spec, *self._copied(), self._packed, self._threads)
 
@@ -190,7 +197,7 @@ class _PathState(StreamState):
 
 
 @torch.no_grad()
-def start_stream(request: Request, choice: Choice) -> StreamState:
+def start_stream(request: Request, choice: Choice, packed: Any | None = None) -> StreamState:
     """Start streams.
 
     Parameters
@@ -200,6 +207,8 @@ def start_stream(request: Request, choice: Choice) -> StreamState:
         Checked.
     choice
         Which path takes the steps.
+    packed
+        For the native path: the weights packed already, instead of the request's.
 
     Raises
     ------
@@ -219,7 +228,8 @@ def start_stream(request: Request, choice: Choice) -> StreamState:
     if first_cell is not None:
         cell = torch.clone(first_cell, memory_format=torch.contiguous_format)
     if choice.path == "native":
-        packed = pack_weights(spec, request.weights)
+        if packed is None:
+            packed = pack_weights(spec, request.weights)
         return _NativeState(spec, hidden, cell, packed, torch.get_num_threads())
     snapshot = [
         LayerWeights(*(None if t is None else t.clone() for t in w))  # type: ignore[arg-type]

@@ -8,6 +8,9 @@ from relembra.nn._layers import GRU as GRU
 from relembra.nn._layers import LSTM as LSTM
 from relembra.nn._layers import RNN as RNN
 from relembra.nn._linear import Linear as Linear
+from relembra.nn._low_precision import LowPrecisionLayer as LowPrecisionLayer
+from relembra.nn._low_precision import LowPrecisionLinear as LowPrecisionLinear
+from relembra.nn._low_precision import low_precision as low_precision
 from relembra.nn._onnx import from_onnx as from_onnx
 from relembra.nn._onnx import to_onnx as to_onnx
 from relembra.nn._quantiles import QuantileHead as QuantileHead
@@ -27,12 +30,15 @@ __all__ = [
     "RNN",
     "FeedForward",
     "Linear",
+    "LowPrecisionLayer",
+    "LowPrecisionLinear",
     "QuantileHead",
     "RecurrentLayer",
     "RecurrentTrunk",
     "Reversed",
     "Trunk",
     "check_levels",
+    "low_precision",
     "from_keras",
     "from_onnx",
     "load_keras_weights",

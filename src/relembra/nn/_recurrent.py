@@ -173,11 +173,17 @@ class RecurrentLayer(Streaming, nn.Module):
         # A source of its own: to ask must not change what is drawn next.
         source = torch.Generator(x.device).manual_seed(0)
         request = self._request(x, None, lengths, mask, reset, False, trace, source)
-        return choose_path(request, self.path)
+        return self._find(request)
 
     @property
     def _batch_dim(self) -> int:
         return 0 if self.batch_first else 1
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """Of the input."""
+        weight: Tensor = getattr(self, "weight_ih_l0")  # noqa: B009  registered by name
+        return weight.dtype
 
     def _batch_major(self, x: Tensor) -> Tensor:
         return x if self.batch_first else x.transpose(0, 1)
@@ -225,9 +231,12 @@ class RecurrentLayer(Streaming, nn.Module):
         self.last_path = choice.path
         return run(request, choice.path)
 
+    def _find(self, request: Request) -> Choice:
+        return choose_path(request, self.path)
+
     def _choose(self, request: Request, frames: int) -> Choice:
         """Choose the path, and say once when it is slow."""
-        choice = choose_path(request, self.path)
+        choice = self._find(request)
         if choice.slow and choice.reason not in self._said:
             self._said.add(choice.reason)
             _say_slow(type(self).__name__, choice.reason, frames + 1)
@@ -342,11 +351,11 @@ class RecurrentLayer(Streaming, nn.Module):
         if x.dim() not in (2, 3):
             got = f"{x.dim()}D tensor" if name == "RNN" else f"{x.dim()}D"
             raise ValueError(f"{name}: Expected input to be 2D or 3D, got {got} instead")
-        weight = getattr(self, "weight_ih_l0")  # noqa: B009  registered by name
-        if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        dtype = self._dtype
+        if x.dtype != dtype and not torch.is_autocast_enabled(x.device.type):
             raise ValueError(
-                f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
-                f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})"
+                f"RNN input dtype ({x.dtype}) does not match weight dtype ({dtype}). "
+                f"Convert input: input.to({dtype}), or convert model: model.to({x.dtype})"
             )
         if x.shape[-1] != self.input_size:
             raise RuntimeError(

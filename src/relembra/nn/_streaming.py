@@ -24,6 +24,8 @@ class _Layer(Protocol):
 
     def _choose(self, request: Request, frames: int) -> Choice: ...
 
+    def _begin(self, rows: int, hidden: Tensor | None, cell: Tensor | None) -> StreamState: ...
+
 
 class Streaming:
     """What `RNN`, `LSTM` and `GRU` know of streams."""
@@ -82,13 +84,16 @@ class Streaming:
             raise ConfigError(
                 f"batch_size must be a whole number of at least 1, got {batch_size!r}"
             )
-        hidden, cell = hx if isinstance(hx, tuple) else (hx, None)
+        return self._begin(batch_size, *(hx if isinstance(hx, tuple) else (hx, None)))
+
+    def _begin(self: _Layer, rows: int, hidden: Tensor | None, cell: Tensor | None) -> StreamState:
+        """Start so many streams; the caller of `start` is two frames away."""
         with torch.no_grad():
             weights = self.layer_weights()
-        x = weights[0].weight_ih.new_zeros(batch_size, 1, self.spec.input_size)
+        x = weights[0].weight_ih.new_zeros(rows, 1, self.spec.input_size)
         request = Request(spec=self.spec, weights=weights, x=x, hidden=hidden, cell=cell)
         request.check()
-        return start_stream(request, self._choose(request, 3))
+        return start_stream(request, self._choose(request, 4))
 
     def step(
         self: _Layer, x: Tensor, state: StreamState, *, out: Tensor | None = None
