@@ -18,10 +18,10 @@ from torch import Tensor
 from relembra import _native
 from relembra._errors import ConfigError, DataError
 from relembra.engine._choice import Choice
+from relembra.engine._form import native_shape
 from relembra.engine._functional import is_functional
 from relembra.engine._holding import hold_output
 from relembra.engine._linear import check_linear
-from relembra.engine._form import native_shape
 from relembra.engine._native_path import run_packed
 from relembra.engine._native_refusal import FUNCTIONS
 from relembra.engine._operators import address_of
