@@ -60,7 +60,8 @@ build/sanitize-%: $(NATIVE)
 	  $(SANITIZER_$*) $$(case $$isa in avx2) echo $(FLAGS_avx2);; avx512) echo $(FLAGS_avx512);; \
 	  esac) -w -c native/kernels.cpp -o build/objects-$*/$$isa.o || exit 1; done
 	$(CXX) -std=c++20 -O1 -g -Wall -Wextra $(KERNELS:%=-DRELEMBRA_HAS_%) $(SANITIZER_$*) native/tests/sanitize.cpp \
-	  native/dispatch.cpp native/memory.cpp native/plan.cpp native/pool.cpp native/stack.cpp \
+	  native/dispatch.cpp native/memory.cpp native/plan.cpp native/pool.cpp native/segments.cpp \
+	  native/stack.cpp \
 	  $(KERNELS:%=build/objects-$*/%.o) -pthread -o $@
 
 build: $(VENV)/.installed

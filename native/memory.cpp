@@ -1,5 +1,6 @@
 #include "memory.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -24,6 +25,13 @@ struct Shelf {
   std::mutex mutex;
   std::vector<Kept> blocks;
   std::size_t bytes = 0;
+  std::size_t used = 0, peak = 0, asked = 0;
+
+  void take(std::size_t size) {
+    used += size;
+    peak = std::max(peak, used);
+    ++asked;
+  }
 };
 Shelf& shelf() {
   static Shelf* s = new Shelf;  // never destroyed: tapes may outlive everything
@@ -36,6 +44,18 @@ std::size_t rounded(std::size_t bytes) {
 }
 
 }  // namespace
+
+MemoryUse memory_use() {
+  Shelf& s = shelf();
+  const std::lock_guard lock(s.mutex);
+  return {s.used, s.peak, s.bytes, s.asked};
+}
+
+void restart_peak() {
+  Shelf& s = shelf();
+  const std::lock_guard lock(s.mutex);
+  s.peak = s.used;
+}
 
 Block::Block(std::size_t bytes) : bytes_(rounded(bytes ? bytes : 1)) {
   Shelf& s = shelf();
@@ -51,13 +71,19 @@ Block::Block(std::size_t bytes) : bytes_(rounded(bytes ? bytes : 1)) {
       data_ = s.blocks[best].data;
       bytes_ = s.blocks[best].bytes;
       s.bytes -= bytes_;
+      s.take(bytes_);
       s.blocks[best] = s.blocks.back();
       s.blocks.pop_back();
       return;
     }
+    s.take(bytes_);
   }
   data_ = std::aligned_alloc(bytes_ >= 2 * huge ? huge : 64, bytes_);
-  if (!data_) throw std::bad_alloc();
+  if (!data_) {
+    const std::lock_guard lock(s.mutex);
+    s.used -= bytes_;
+    throw std::bad_alloc();
+  }
 #if defined(__linux__)
   if (bytes_ >= 2 * huge) madvise(data_, bytes_, MADV_HUGEPAGE);  // a wish: no harm if refused
 #endif
@@ -70,6 +96,7 @@ Block::~Block() {
   // The oldest go first, so that sizes no longer in use do not stay.
   s.blocks.push_back({data_, bytes_});
   s.bytes += bytes_;
+  s.used -= bytes_;
   while (s.bytes > kept_at_most || s.blocks.size() > 32) {
     std::free(s.blocks.front().data);
     s.bytes -= s.blocks.front().bytes;

@@ -26,8 +26,29 @@ class Block {
   bool borrowed_ = false;
 };
 
+// Bytes of all blocks in use, the most since `restart_peak`, bytes kept for later blocks; and how
+// many blocks were ever asked for.
+struct MemoryUse {
+  std::size_t used, peak, kept, blocks;
+};
+MemoryUse memory_use();
+void restart_peak();
+
 template <class T> Block block_of(std::ptrdiff_t elements) {
   return Block(static_cast<std::size_t>(elements) * sizeof(T));
 }
+
+// Cuts a block into pieces of whole cache lines.
+template <class T> struct Cutter {
+  static constexpr std::ptrdiff_t whole(std::ptrdiff_t elements) {
+    return (elements + 15) / 16 * 16;
+  }
+  T* at;
+  T* take(std::ptrdiff_t elements) {
+    T* p = at;
+    at += whole(elements);
+    return p;
+  }
+};
 
 }  // namespace relembra

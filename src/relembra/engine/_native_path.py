@@ -41,6 +41,7 @@ class _Given(NamedTuple):
     reset: Tensor | None
     masks: tuple[Tensor | None, ...]  # four for each layer and direction, or none at all
     gaps: tuple[Tensor | None, ...]
+    segment: int  # every so many-th state is kept for backward, 0: all
 
 
 def run_native(request: Request) -> Recurrence:
@@ -69,6 +70,7 @@ def _run_directly(request: Request) -> tuple[Tensor, Tensor, Tensor | None]:
         tuple(_plain(gap, None) for gap in request.noise.between)
         if request.noise
         else (None,) * (spec.num_layers - 1),
+        request.segment(),
     )
     leaves: list[Tensor | None] = [request.x, request.hidden, request.cell]
     for index, weights in enumerate(request.weights):
@@ -174,6 +176,7 @@ def _forward(
         keep,
         0,
         None if keep or _is_small(spec) else _packed(shape, x.dtype, leaves[3:]),
+        given.segment,
     )
     return output, hidden, cell, tape
 

@@ -24,6 +24,7 @@ __all__ = [
     "parameters_of",
 ]
 
+_MOST = 2**31 - 1  # rows and steps
 _PLAIN = (Tensor, torch.nn.Parameter, FakeTensor)
 FUNCTIONS = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "identity")
 """The activations that the core computes."""
@@ -81,6 +82,10 @@ def _find_refusal(cell: CellSpec) -> str | None:
 def _call_refusal(request: Request) -> str | None:
     if request.noise and any(t is not None and t.requires_grad for t in masks_of(request.noise)):
         return "the native core gives no gradients of the masks of dropout and zoneout"
+    rows, steps = request.x.shape[:2]
+    # In a graph the sizes may be symbols, and the core itself looks when it runs.
+    if not in_graph(request) and max(rows, steps) > _MOST:
+        return f"the native core counts rows and steps up to {_MOST}, got {rows} and {steps}"
     if request.trace:
         return "the native core returns no states or gates of single steps"
     return None
