@@ -162,7 +162,9 @@ void backward(const relembra::Tape& tape, const Input& input, Address y, relembr
 
 std::map<std::string, std::size_t> memory_use() {
   const relembra::MemoryUse use = relembra::memory_use();
-  return {{"used", use.used}, {"peak", use.peak}, {"kept", use.kept}, {"blocks", use.blocks}};
+  return {{"used", use.used}, {"peak", use.peak}, {"kept", use.kept}, {"blocks", use.blocks},
+          {"fresh", use.fresh},
+          {"most", use.most}};
 }
 
 // The elementwise functions, for the tests of their errors: 0 exp, 1 logistic, 2 tanh.
@@ -236,7 +238,8 @@ NB_MODULE(_native, m) {
   m.def("restore", &restore);
   m.def("memory_use", &memory_use,
         "Return the bytes that calls hold ('used'), the most since restart_peak ('peak'), the bytes\n"
-        "kept for later calls ('kept'), and how many blocks were ever asked for ('blocks').");
+        "kept for later calls ('kept'), and how many blocks were ever asked for ('blocks'), and\n"
+        "how many of them the system gave ('fresh'); 'most' is the peak of all time.");
   m.def("restart_peak", &relembra::restart_peak);
   define_stream(m);
   define_linear(m);

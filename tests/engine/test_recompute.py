@@ -281,10 +281,9 @@ def test_modules_pass_it_on():
 # ------------------------------------------------------------------ very many steps
 
 
-@pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("cell", [nn.LSTM, nn.GRU, nn.RNN])
-def test_a_million_steps(cell, recompute):
-    layer = cell(1, 1, batch_first=True, recompute=recompute)
+def test_a_million_steps(cell):
+    layer = cell(1, 1, batch_first=True, recompute=True)
     x = torch.randn(1, 1_000_000, 1, requires_grad=True)
     output, final = layer(x)
     output.sum().backward()
