@@ -66,7 +66,7 @@ build/sanitize-%: $(NATIVE)
 	  esac) -w -c native/kernels.cpp -o build/objects-$*/$$isa.o || exit 1; done
 	$(CXX) -std=c++20 -O1 -g -Wall -Wextra $(KERNELS:%=-DRELEMBRA_HAS_%) $(SANITIZER_$*) native/tests/sanitize.cpp \
 	  native/dispatch.cpp native/memory.cpp native/packed.cpp native/plan.cpp native/pool.cpp \
-	  native/stack.cpp $(KERNELS:%=build/objects-$*/%.o) -pthread -o $@
+	  native/segments.cpp native/stack.cpp $(KERNELS:%=build/objects-$*/%.o) -pthread -o $@
 
 build: $(VENV)/.installed
 

@@ -49,6 +49,7 @@ struct Walk {
   const std::uint8_t* reset;    // (positions) the state is cleared before the step, or null
   const std::uint8_t* cleared;  // (rows) a reset after the last step clears the final state, or null
   Extent base;                  // positions of the walks before this one
+  Extent first;                 // a segment's first step in the whole walk, which count is of
 };
 
 // Several workers may share the rows of one walk, each with its own units, in step by a barrier.
@@ -127,6 +128,7 @@ template <class T> struct Backward {
   const T *d_hidden, *d_cell;         // (B, H), or null: zeros
   Sequence<T> d_x;                    // data may be null: not wanted
   bool add_to_d_x;                    // the other direction has been there
+  bool go_on;                         // add to the private gradients: later segments were there
   T *d_hidden0, *d_cell0;             // (B, H)
   T* gradients;                       // (teams) of shape.gradient elements
   WeightGradients<T> weights;

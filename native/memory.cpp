@@ -1,5 +1,6 @@
 #include "memory.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -14,17 +15,58 @@ namespace relembra {
 namespace {
 
 constexpr std::size_t huge = std::size_t{2} << 20;  // bytes of a large page
+constexpr std::size_t large = std::size_t{1} << 20;  // from here on it counts what is kept
 constexpr std::size_t kept_at_most = std::size_t{512} << 20;
 
 struct Kept {
   void* data;
   std::size_t bytes;
 };
+
 struct Shelf {
   std::mutex mutex;
-  std::vector<Kept> blocks;
-  std::size_t bytes = 0;
+  std::vector<Kept> blocks;  // the oldest first
+  std::size_t kept = 0, used = 0, peak = 0, most = 0, asked = 0, fresh = 0;
+
+  // What may be held in all: the most that was ever in use, and some.
+  std::size_t limit() const { return most + most / 8 + large; }
+
+  void count(std::size_t bytes) {
+    used += bytes;
+    peak = std::max(peak, used);
+    most = std::max(most, used);
+    ++asked;
+  }
+
+  Kept remove(std::size_t i) {
+    const Kept block = blocks[i];
+    kept -= block.bytes;
+    blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(i));
+    return block;
+  }
+
+  // The smallest that is large enough; no more than half wasted, unless to take it saves throwing
+  // it away.
+  bool take(std::size_t bytes, Kept& to) {
+    std::size_t best = blocks.size();
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+      if (blocks[i].bytes >= bytes &&
+          (best == blocks.size() || blocks[i].bytes < blocks[best].bytes))
+        best = i;
+    if (best == blocks.size()) return false;
+    const bool crowded = bytes >= large && used + kept + bytes > limit();
+    if (blocks[best].bytes > 2 * bytes && !crowded) return false;
+    to = remove(best);
+    return true;
+  }
+
+  // The oldest go first, so that sizes no longer in use do not stay.
+  void make_room() {
+    while (!blocks.empty() && (kept > kept_at_most || used + kept > limit()))
+      std::free(remove(0).data);
+  }
 };
+
 Shelf& shelf() {
   static Shelf* s = new Shelf;  // never destroyed: tapes may outlive everything
   return *s;
@@ -37,27 +79,39 @@ std::size_t rounded(std::size_t bytes) {
 
 }  // namespace
 
+MemoryUse memory_use() {
+  Shelf& s = shelf();
+  const std::lock_guard lock(s.mutex);
+  return {s.used, s.peak, s.kept, s.asked, s.fresh, s.most};
+}
+
+void restart_peak() {
+  Shelf& s = shelf();
+  const std::lock_guard lock(s.mutex);
+  s.peak = s.used;
+}
+
 Block::Block(std::size_t bytes) : bytes_(rounded(bytes ? bytes : 1)) {
   Shelf& s = shelf();
   {
     const std::lock_guard lock(s.mutex);
-    // The smallest that is large enough, and no more than half wasted.
-    std::size_t best = s.blocks.size();
-    for (std::size_t i = 0; i < s.blocks.size(); ++i)
-      if (s.blocks[i].bytes >= bytes_ && s.blocks[i].bytes <= 2 * bytes_ &&
-          (best == s.blocks.size() || s.blocks[i].bytes < s.blocks[best].bytes))
-        best = i;
-    if (best < s.blocks.size()) {
-      data_ = s.blocks[best].data;
-      bytes_ = s.blocks[best].bytes;
-      s.bytes -= bytes_;
-      s.blocks[best] = s.blocks.back();
-      s.blocks.pop_back();
+    Kept found{};
+    if (s.take(bytes_, found)) {
+      data_ = found.data;
+      bytes_ = found.bytes;
+      s.count(bytes_);
       return;
     }
+    s.count(bytes_);
+    ++s.fresh;
+    if (bytes_ >= large) s.make_room();
   }
   data_ = std::aligned_alloc(bytes_ >= 2 * huge ? huge : 64, bytes_);
-  if (!data_) throw std::bad_alloc();
+  if (!data_) {
+    const std::lock_guard lock(s.mutex);
+    s.used -= bytes_;
+    throw std::bad_alloc();
+  }
 #if defined(__linux__)
   if (bytes_ >= 2 * huge) madvise(data_, bytes_, MADV_HUGEPAGE);  // a wish: no harm if refused
 #endif
@@ -67,14 +121,11 @@ Block::~Block() {
   if (!data_ || borrowed_) return;
   Shelf& s = shelf();
   const std::lock_guard lock(s.mutex);
-  // The oldest go first, so that sizes no longer in use do not stay.
   s.blocks.push_back({data_, bytes_});
-  s.bytes += bytes_;
-  while (s.bytes > kept_at_most || s.blocks.size() > 32) {
-    std::free(s.blocks.front().data);
-    s.bytes -= s.blocks.front().bytes;
-    s.blocks.erase(s.blocks.begin());
-  }
+  s.kept += bytes_;
+  s.used -= bytes_;
+  if (s.blocks.size() > 32) std::free(s.remove(0).data);
+  s.make_room();
 }
 
 Block::Block(Block&& other) noexcept

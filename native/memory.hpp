@@ -5,8 +5,9 @@
 
 namespace relembra {
 
-// A block of uninitialised memory, aligned to 64 bytes. Given back blocks are kept, up to a limit,
-// because the system clears fresh pages, which costs more than filling them.
+// A block of uninitialised memory, aligned to 64 bytes. Given back blocks are kept, because the
+// system clears fresh pages, which costs more than filling them; but only so many that little more
+// is held than was once in use.
 class Block {
  public:
   Block() = default;
@@ -26,8 +27,29 @@ class Block {
   bool borrowed_ = false;
 };
 
+// Bytes of all blocks in use, the most since `restart_peak`, bytes kept for later blocks; how many
+// blocks were ever asked for, and how many of them the system had to give.
+struct MemoryUse {
+  std::size_t used, peak, kept, blocks, fresh, most;
+};
+MemoryUse memory_use();
+void restart_peak();
+
 template <class T> Block block_of(std::ptrdiff_t elements) {
   return Block(static_cast<std::size_t>(elements) * sizeof(T));
 }
+
+// Cuts a block into pieces of whole cache lines.
+template <class T> struct Cutter {
+  static constexpr std::ptrdiff_t whole(std::ptrdiff_t elements) {
+    return (elements + 15) / 16 * 16;
+  }
+  T* at;
+  T* take(std::ptrdiff_t elements) {
+    T* p = at;
+    at += whole(elements);
+    return p;
+  }
+};
 
 }  // namespace relembra

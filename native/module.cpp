@@ -16,6 +16,7 @@
 #include "build_info.hpp"
 #include "dispatch.hpp"
 #include "linear_module.hpp"
+#include "memory.hpp"
 #include "packed_module.hpp"
 #include "stack.hpp"
 #include "stream_module.hpp"
@@ -97,13 +98,15 @@ Input make_input(bool twofold, relembra::Extent rows, relembra::Extent steps, Ad
 std::unique_ptr<relembra::Tape> forward(const relembra::StackShape& shape, const Input& input,
                                         Address y, relembra::Extent y_row, relembra::Extent y_time,
                                         Address hidden, Address cell, bool keep,
-                                         Address memory, const PackedWeights* packed) {
+                                        Address memory, const PackedWeights* packed,
+                                        relembra::Extent recompute) {
   const nb::gil_scoped_release unlocked;
   const SequenceAt to{y, y_row, y_time};
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     auto given = input.as<T>();
     if (packed) given.packed = packed->as<T>();
+    given.recompute = recompute;
     return relembra::stack_forward<T>(shape, given, {to.as<T>(), at<T>(hidden), at<T>(cell)}, keep,
                                       at<void>(memory));
   };
@@ -176,6 +179,13 @@ void trace(const relembra::Tape& tape, const Input& input, Address y, relembra::
                                  trace_at<float>(hidden, cell, gates));
 }
 
+std::map<std::string, std::size_t> memory_use() {
+  const relembra::MemoryUse use = relembra::memory_use();
+  return {{"used", use.used}, {"peak", use.peak}, {"kept", use.kept}, {"blocks", use.blocks},
+          {"fresh", use.fresh},
+          {"most", use.most}};
+}
+
 // The elementwise functions, for the tests of their errors: 0 exp, 1 logistic, 2 tanh.
 void apply(int function, bool twofold, Address x, Address y, relembra::Extent count) {
   if (twofold)
@@ -245,11 +255,16 @@ NB_MODULE(_native, m) {
   m.attr("tape_header") = relembra::tape_header;
   m.def("tape_step", &tape_step);
   m.def("restore", &restore);
+  m.def("memory_use", &memory_use,
+        "Return the bytes that calls hold ('used'), the most since restart_peak ('peak'), the bytes\n"
+        "kept for later calls ('kept'), and how many blocks were ever asked for ('blocks'), and\n"
+        "how many of them the system gave ('fresh'); 'most' is the peak of all time.");
+  m.def("restart_peak", &relembra::restart_peak);
   define_stream(m);
   define_linear(m);
   m.def("forward", &forward, nb::arg("shape"), nb::arg("input"), nb::arg("y"), nb::arg("y_row"),
         nb::arg("y_time"), nb::arg("hidden"), nb::arg("cell"), nb::arg("keep"),
-        nb::arg("memory") = 0, nb::arg("packed").none() = nb::none());
+        nb::arg("memory") = 0, nb::arg("packed").none() = nb::none(), nb::arg("recompute") = 0);
   m.def("backward", &backward);
   m.def("trace", &trace);
 }

@@ -1,11 +1,17 @@
 #include "plan.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 namespace relembra {
 
 Plan::Plan(const Batch& batch, bool reverse, int teams) : teams_(teams), barriers_(teams) {
+  constexpr Extent most = std::numeric_limits<std::int32_t>::max();
+  if (batch.rows > most || batch.steps > most)
+    throw std::length_error("the native core counts rows and steps up to " + std::to_string(most));
   lay_out(batch, reverse, teams);
   for (Team& team : teams_) {
     Walk w{};

@@ -7,6 +7,7 @@
 #include "memory.hpp"
 #include "packed.hpp"
 #include "pool.hpp"
+#include "segments.hpp"
 
 namespace relembra {
 namespace {
@@ -32,8 +33,20 @@ template <class S> double work_of(const S& s) {
   return gates * static_cast<double>(s.units) * static_cast<double>(s.units);
 }
 
+// Positions that are worked on at a time.
+template <class T> Extent chunk_of(const Shape& s, Extent bytes, Extent least) {
+  return std::max(least, bytes / (s.packed_bias * static_cast<Extent>(sizeof(T))));
+}
+template <class T> Extent forward_chunk(const Shape& s) {
+  return chunk_of<T>(s, forward_chunk_bytes, 16);
+}
+template <class T> Extent backward_chunk(const Shape& s) {
+  return chunk_of<T>(s, backward_chunk_bytes, 96);
+}
+
 template <class T> struct LayerTape {
   Block gates, cells;
+  Block borders;  // or the states between segments instead
 };
 
 template <class T> class StackTape final : public Tape {
@@ -45,11 +58,12 @@ template <class T> class StackTape final : public Tape {
   std::vector<Block> between;         // (layers - 1) outputs (B, T, directions * H)
   std::vector<Block> dropped;         // (layers - 1) the same times the dropout masks
   bool kept = false;
+  Extent every = 0;                   // steps of a segment, or 0: all is kept
   char* memory = nullptr;             // of the caller's, for what comes next; or null
 
   Extent bytes() const override {
     std::size_t sum = 0;
-    for (const auto& w : walks) sum += w.gates.bytes() + w.cells.bytes();
+    for (const auto& w : walks) sum += w.gates.bytes() + w.cells.bytes() + w.borders.bytes();
     for (const auto& b : between) sum += b.bytes();
     for (const auto& b : dropped) sum += b.bytes();
     return static_cast<Extent>(sum);
@@ -79,10 +93,27 @@ template <class T> class StackTape final : public Tape {
     if (!top) between.push_back(take(outputs));
     for (int direction = 0; kept && direction < shape.directions; ++direction) {
       LayerTape<T>& walk = walks[layer * shape.directions + direction];
+      if (const auto segments = segments_of(layer, direction)) {
+        const Extent state = input.batch.rows * s.units;
+        walk.borders = take(Borders<T>::elements(*segments, state, has_cell(shape.kind)));
+        continue;
+      }
       walk.gates = take(plans[direction].positions() * s.position);
       if (has_cell(shape.kind)) walk.cells = take(plans[direction].positions() * s.padded);
     }
     if (!top) dropped.push_back(input.gaps[layer] ? take(outputs) : Block());
+  }
+
+  // Null where everything is kept, or there is nothing to keep.
+  std::unique_ptr<Segments> segments_of(int layer, int direction) const {
+    const Shape& s = layers[layer];
+    if (!kept || !every || !(s.position || has_cell(shape.kind))) return nullptr;
+    auto segments = std::make_unique<Segments>(plans[direction], every, backward_chunk<T>(s));
+    return segments->count() > 1 ? std::move(segments) : nullptr;
+  }
+
+  Borders<T> borders_of(int index, Extent rows) const {
+    return {walks[index].borders.template as<T>(), rows * shape.units, has_cell(shape.kind)};
   }
 
  private:
@@ -159,7 +190,7 @@ Sequence<const T> input_of(const StackTape<T>& tape, const StackInput<T>& input,
 
 template <class T>
 Layer<T> layer_of(const StackTape<T>& tape, const StackInput<T>& input, int layer, int direction,
-                  Extent chunk_bytes, Extent chunk_least, const Lease& lease) {
+                  const Lease& lease) {
   const Plan& plan = tape.plans[direction];
   const Shape& shape = tape.layers[layer];
   const int index = layer * tape.shape.directions + direction;
@@ -174,8 +205,6 @@ Layer<T> layer_of(const StackTape<T>& tape, const StackInput<T>& input, int laye
   l.cell0 = offset_or_null(input.cell, state);
   l.gates = tape.walks[index].gates.template as<T>();
   l.cells = tape.walks[index].cells.template as<T>();
-  const Extent row_bytes = shape.packed_bias * static_cast<Extent>(sizeof(T));
-  l.chunk = std::max<Extent>(chunk_least, chunk_bytes / row_bytes);
   return l;
 }
 
@@ -213,16 +242,6 @@ template <class T> struct Untaken {
   }
 };
 
-// Cuts a block into aligned pieces.
-template <class T> struct Cutter {
-  T* at;
-  T* take(Extent elements) {
-    T* p = at;
-    at += (elements + 15) / 16 * 16;
-    return p;
-  }
-};
-
 }  // namespace
 
 template <class T>
@@ -232,6 +251,7 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
   auto tape = std::make_unique<StackTape<T>>();
   tape->shape = shape;
   tape->kept = keep;
+  tape->every = input.recompute;
   const int teams = teams_for(shape, input.batch, input.threads);
   if (memory) {
     std::memcpy(memory, &teams, sizeof teams);
@@ -253,7 +273,8 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
       const int index = layer * shape.directions + direction;
       Plan& plan = tape->plans[direction];
       Forward<T> call{};
-      call.layer = layer_of(*tape, input, layer, direction, forward_chunk_bytes, 16, lease);
+      call.layer = layer_of(*tape, input, layer, direction, lease);
+      call.layer.chunk = forward_chunk<T>(s);
       call.layer.barriers = plan.barriers().data();
       call.layer.scratch_stride = kernels.forward_scratch(&call.layer);
       const PackedLayer<T>* held = input.packed ? &input.packed->layer(layer, direction) : nullptr;
@@ -286,8 +307,12 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
       call.hidden = output.hidden + index * rows * s.units;
       call.cell = offset_or_null(output.cell, index * rows * s.units);
       const int members = call.layer.members;
+      const auto segments = tape->segments_of(layer, direction);
+      if (segments)
+        forward_in_segments(lease, call, *segments,
+                            tape->borders_of(index, rows));
       lease.run(call.layer.teams * members, [&](int share) {
-        kernels.forward(&call, share);
+        if (!segments) kernels.forward(&call, share);
         if (top && share % members == 0)
           plan.clear_unvisited(share / members, call.output, s.units);
       });
@@ -359,8 +384,8 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
       const int index = layer * shape.directions + direction;
       const Plan& plan = tape.plans[direction];
       Backward<T> call{};
-      call.layer =
-          layer_of(tape, input, layer, direction, backward_chunk_bytes, 96, lease);
+      call.layer = layer_of(tape, input, layer, direction, lease);
+      call.layer.chunk = backward_chunk<T>(s);
       std::vector<Barrier> barriers(call.layer.teams);
       call.layer.barriers = barriers.data();
       call.layer.scratch_stride = kernels.backward_scratch(&call.layer);
@@ -394,11 +419,15 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
       call.d_cell0 = offset_or_null(gradients.d_cell0, index * rows * s.units);
       call.weights = gradients.weights[index];
       const int members = call.layer.members;
+      const auto segments = tape.segments_of(layer, direction);
       lease.run(call.layer.teams * members, [&](int share) {
         if (bottom && d_x.data && direction == 0 && share % members == 0)
           plan.clear_unvisited(share / members, d_x, s.inputs);
-        kernels.backward(&call, share);
+        if (!segments) kernels.backward(&call, share);
       });
+      if (segments)
+        backward_in_segments(lease, call, input.weights[index], forward_chunk<T>(s), *segments,
+                             tape.borders_of(index, rows));
       const int collectors = s.gradient > 1 << 14 ? lease.threads() : 1;
       lease.run(collectors, [&](int share) { kernels.collect(&call, share, collectors); });
     }
@@ -423,7 +452,7 @@ void stack_trace(const Tape& kept, const StackInput<T>& input, Sequence<const T>
     const Shape& s = tape.layers[layer];
     const bool top = layer == shape.layers - 1;
     Tracing<T> call{};
-    call.layer = layer_of(tape, input, layer, direction, 0, 1, lease);
+    call.layer = layer_of(tape, input, layer, direction, lease);
     Options<T> options{};
     if (has_options(s.kind)) options = options_of(shape, input, index);
     const bool peeps = input.weights[index].peephole != nullptr;

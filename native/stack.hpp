@@ -35,6 +35,9 @@ template <class T> struct StackInput {
   std::vector<const T*> gaps;       // (layers - 1) dropout masks (B, T, directions * H), or null
   int threads;
   const PackedStack<T>* packed = nullptr;  // the weights for forward, or null: pack them
+  // Keep the state after about so many steps, and compute the rest again in backward; 0: keep all.
+  // Not with a tape in memory of the caller's.
+  Extent recompute = 0;
 };
 template <class T> struct StackOutput {
   Sequence<T> y;                    // (B, T, directions * H)

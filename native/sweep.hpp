@@ -279,7 +279,7 @@ template <class T, template <class> class CellOf> struct Sweep {
         const int lanes = static_cast<int>(s.units - g * W < W ? s.units - g * W : W);
         const Index to = w.row[r] * s.units + g * W, at = r * padded + g * W;
         const bool zero = cleared(w, r);
-        store_upto<T>(call.hidden + to, zero ? Vec<T>{} : load<T>(h[w.count[r] & 1] + at), lanes);
+        store_upto<T>(call.hidden + to, zero ? Vec<T>{} : load<T>(h[steps_of(w, r) & 1] + at), lanes);
         if constexpr (Cell::has_cell)
           store_upto<T>(call.cell + to, zero ? Vec<T>{} : load<T>(c + at), lanes);
       }
@@ -478,7 +478,8 @@ template <class T, template <class> class CellOf> struct Sweep {
       if (cleared(w, r)) forget(b, r);
     }
     const Range zeroed = part(s.gradient, member, l.members);
-    for (Index i = zeroed.begin; i < zeroed.end; ++i) mine[i] = T(0);
+    if (!call.go_on)
+      for (Index i = zeroed.begin; i < zeroed.end; ++i) mine[i] = T(0);
     meet(barrier, l.members);
 
     const Product<T> to_h{l.hh_back, s.groups, Cell::h_vectors * s.units,

@@ -11,12 +11,19 @@ RELEMBRA_INLINE Index active(const Walk& w, Index s) { return w.active ? w.activ
 RELEMBRA_INLINE Index offset(const Walk& w, Index s) { return w.offset ? w.offset[s] : s * w.rows; }
 RELEMBRA_INLINE Index time_of(const Walk& w, Index s, Index r) {
   if (w.time) return w.time[offset(w, s) + r];
-  return w.reverse ? w.count[r] - 1 - s : s;
+  return w.reverse ? w.count[r] - 1 - w.first - s : w.first + s;
 }
 RELEMBRA_INLINE bool resets(const Walk& w, Index s, Index r) {
   return w.reset && w.reset[offset(w, s) + r];
 }
-RELEMBRA_INLINE bool cleared(const Walk& w, Index r) { return w.cleared && w.cleared[r]; }
+// The steps of a row in this segment, and whether the row ends in it.
+RELEMBRA_INLINE bool ends(const Walk& w, Index r) { return w.count[r] - w.first <= w.steps; }
+RELEMBRA_INLINE Index steps_of(const Walk& w, Index r) {
+  return ends(w, r) ? w.count[r] - w.first : w.steps;
+}
+RELEMBRA_INLINE bool cleared(const Walk& w, Index r) {
+  return w.cleared && w.cleared[r] && ends(w, r);
+}
 
 // Where the chunk that begins (ends) at step s ends (begins): as many whole steps as fit.
 RELEMBRA_INLINE Index chunk_end(const Walk& w, Index s, Index positions) {

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from relembra._errors import ConfigError
+from relembra.engine._functional import is_functional
 from relembra.engine._native_path import run_native
-from relembra.engine._native_refusal import native_refusal
+from relembra.engine._native_refusal import in_graph, native_refusal
 from relembra.engine._reference import run_reference
 from relembra.engine._request import Recurrence, Request
 from relembra.engine._torch_path import run_torch, torch_refusal
@@ -55,8 +56,14 @@ def choose(request: Request, path: PathName = "auto") -> Choice:
     Raises
     ------
     ConfigError
-        The path that was asked for does not exist, or cannot compute the request.
+        The path that was asked for does not exist, or cannot compute the request; or `recompute`
+        is asked for where no path can do it.
     """
+    if request.segment() and (is_functional() or in_graph(request)):
+        raise ConfigError(
+            f"recompute={request.recompute} does not go through torch.compile, torch.export or "
+            "torch.func: call the layer outside of them, or set its recompute to False"
+        )
     if path == "auto":
         return _fastest(request)
     if path == "reference":

@@ -48,6 +48,7 @@ class _Given(NamedTuple):
     reset: Tensor | None
     masks: tuple[Tensor | None, ...]  # four for each layer and direction, or none at all
     gaps: tuple[Tensor | None, ...]
+    segment: int  # every so many-th state is kept for backward, 0: all
 
 
 def run_native(request: Request) -> Recurrence:
@@ -105,6 +106,7 @@ def _given(request: Request) -> _Given:
         tuple(_plain(gap, None) for gap in request.noise.between)
         if request.noise
         else (None,) * (spec.num_layers - 1),
+        0 if request.trace else request.segment(),  # a trace shows every step
     )
 
 
@@ -174,6 +176,7 @@ def _forward(
         keep,
         0,
         packed,
+        given.segment,
     )
     return output, hidden, cell, tape
 

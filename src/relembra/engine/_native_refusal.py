@@ -24,6 +24,7 @@ __all__ = [
     "native_refusal",
 ]
 
+_MOST = 2**31 - 1  # rows and steps
 _PLAIN = (Tensor, torch.nn.Parameter, FakeTensor)
 FUNCTIONS = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "identity")
 """The activations that the core computes."""
@@ -84,6 +85,10 @@ def _call_refusal(request: Request) -> str | None:
         return "the native core gives no gradients of the masks of dropout and zoneout"
     if request.trace and (is_functional() or in_graph(request)):
         return "in graphs and transforms the native core returns no states or gates of single steps"
+    rows, steps = request.x.shape[:2]
+    # In a graph the sizes may be symbols, and the core itself looks when it runs.
+    if not in_graph(request) and max(rows, steps) > _MOST:
+        return f"the native core counts rows and steps up to {_MOST}, got {rows} and {steps}"
     return None
 
 

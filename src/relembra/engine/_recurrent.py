@@ -27,6 +27,7 @@ def recurrent(
     noise: StackNoise | None = None,
     hold_output: bool = False,
     trace: bool = False,
+    recompute: bool | int = False,
     path: PathName = "auto",
 ) -> Recurrence:
     """Run a stack of recurrent layers over a batch of sequences.
@@ -57,6 +58,9 @@ def recurrent(
         Masked steps repeat the output before them (Keras' way) instead of giving zero.
     trace
         Return all states and gates as well.
+    recompute
+        For sequences too long to keep every state for backward: an int k keeps about every k-th
+        and computes the others again, with the same results; True keeps every sqrt(T)-th.
     path
         ``auto``, or a path by name.
 
@@ -93,6 +97,7 @@ def recurrent(
         noise=noise,
         hold_output=hold_output,
         trace=trace,
+        recompute=recompute,
     )
     request.check()
     return run(request, choose(request, path).path)

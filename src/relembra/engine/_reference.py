@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from relembra.engine._cells import (
     CELL_STEPS,
@@ -30,7 +31,7 @@ class _Walk:
 
     output: Tensor  # (B, T, P)
     final: CellStep
-    steps: list[CellStep]  # state after each step, gates of the step
+    steps: list[CellStep]  # state after each step, gates of the step; empty unless traced
 
 
 def run_reference(request: Request) -> Recurrence:
@@ -124,27 +125,27 @@ def _walk(
     take: Tensor | None,
     reverse: bool,
 ) -> _Walk:
-    spec = request.spec.cell
-    step = CELL_STEPS[spec.kind]
-    gx = input_projection(spec, w, x)  # (B, T, G*H)
     u = recurrent_weight(w, noise)
-    reset = _resets(request)
-    length = x.shape[1]
     shown = torch.zeros_like(state.hidden)
     outputs: list[Tensor] = []
     steps: list[CellStep] = []
-    for t in range(length - 1, -1, -1) if reverse else range(length):
-        # Going forward a segment begins before its first step; going backward it ends after it.
-        # Hence the clear comes before step t forward, and before step t-1 backward.
-        begins = _at(reset, t + 1) if reverse and t + 1 < length else None
-        begins = begins if reverse else _at(reset, t)
-        state = _cleared(state, begins)
-        taken = _at(take, t)
-        new = step(spec, w, u, gx[:, t], state, _step_noise(spec, noise, t))
-        state = _held(taken, state, new)
-        shown = _output(request.hold_output, state.hidden, shown, taken, begins)
-        outputs.append(shown)
-        steps.append(state)
+    for times in _stretches(request, reverse):
+
+        def stretch(
+            state: CellStep, shown: Tensor, times: range = times
+        ) -> tuple[list[Tensor], CellStep, list[CellStep]]:
+            return _stretch(request, w, u, x, state, shown, noise, take, times)
+
+        if request.segment():
+            # Noise comes from outside, so nothing random has to be repeated.
+            some, state, traced = checkpoint(
+                stretch, state, shown, use_reentrant=False, preserve_rng_state=False
+            )
+        else:
+            some, state, traced = stretch(state, shown)
+        shown = some[-1]
+        outputs += some
+        steps += traced
     if reverse:
         outputs.reverse()
         steps.reverse()
@@ -152,6 +153,50 @@ def _walk(
         torch.stack(outputs, 1) if outputs else x.new_zeros(*x.shape[:2], state.hidden.shape[-1])
     )
     return _Walk(output, state, steps)
+
+
+def _stretches(request: Request, reverse: bool) -> list[range]:
+    """Return the steps in the order of the walk, in parts of which backward keeps only the ends."""
+    length = request.x.shape[1]
+    size = request.segment() or max(1, length)
+    if reverse:
+        return [range(t, max(-1, t - size), -1) for t in range(length - 1, -1, -size)]
+    return [range(t, min(length, t + size)) for t in range(0, length, size)]
+
+
+def _stretch(
+    request: Request,
+    w: LayerWeights,
+    u: Tensor,
+    x: Tensor,
+    state: CellStep,
+    shown: Tensor,
+    noise: LayerNoise,
+    take: Tensor | None,
+    times: range,
+) -> tuple[list[Tensor], CellStep, list[CellStep]]:
+    """Take some steps; return what they show, the state after them, and for a trace all states."""
+    spec, length, reverse = request.spec.cell, x.shape[1], times.step < 0
+    step = CELL_STEPS[spec.kind]
+    first = min(times)
+    gx = input_projection(spec, w, x[:, first : max(times) + 1])  # (B, len(times), G*H)
+    reset = _resets(request)
+    outputs: list[Tensor] = []
+    steps: list[CellStep] = []
+    for t in times:
+        # Going forward a segment begins before its first step; going backward it ends after it.
+        # Hence the clear comes before step t forward, and before step t-1 backward.
+        begins = _at(reset, t + 1) if reverse and t + 1 < length else None
+        begins = begins if reverse else _at(reset, t)
+        state = _cleared(state, begins)
+        taken = _at(take, t)
+        new = step(spec, w, u, gx[:, t - first], state, _step_noise(spec, noise, t))
+        state = _held(taken, state, new)
+        shown = _output(request.hold_output, state.hidden, shown, taken, begins)
+        outputs.append(shown)
+        if request.trace:
+            steps.append(state)
+    return outputs, state._replace(gates=()), steps
 
 
 def _resets(request: Request) -> Tensor | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from relembra._errors import DataError
+from relembra._errors import ConfigError, DataError
 from relembra.engine._noise import StackNoise
 from relembra.engine._spec import LayerWeights, StackSpec
 
-__all__ = ["Recurrence", "Request", "Trace"]
+__all__ = ["Recurrence", "Request", "Trace", "check_recompute"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,16 @@ class Request:
     noise: StackNoise | None = None
     hold_output: bool = False  # masked steps repeat the output instead of giving zero
     trace: bool = False
+    recompute: bool | int = (
+        False  # keep every so many-th state for backward; True: every sqrt(T)-th
+    )
+
+    def segment(self) -> int:
+        """Return after how many steps a state is kept for backward, 0 when all are."""
+        if not self.recompute or not torch.is_grad_enabled():
+            return 0
+        steps = self.x.shape[1]
+        return max(1, math.isqrt(steps)) if self.recompute is True else self.recompute
 
     def initial(self) -> tuple[Tensor, Tensor | None]:
         """Return the initial states, zeros where none were given."""
@@ -58,7 +69,10 @@ class Request:
         ------
         DataError
             What does not fit is named, with the shape that was expected.
+        ConfigError
+            `recompute` is no number of steps.
         """
+        check_recompute(self.recompute)
         if self.x.dim() != 3:
             raise DataError(f"input has {self.x.dim()} dimensions, expected 3: (B, T, I)")
         rows, steps = self.x.shape[:2]
@@ -77,6 +91,14 @@ class Request:
             _check_noise(self.noise, spec, rows, steps)
         if self.lengths is not None:
             _check_lengths(self.lengths, steps)
+
+
+def check_recompute(value: object) -> None:
+    """Raise a ConfigError unless a value says how often to keep a state."""
+    if not isinstance(value, int) or value < 0:
+        raise ConfigError(
+            f"recompute is True, False or a number of steps of at least 1, got {value!r}"
+        )
 
 
 def _expect(

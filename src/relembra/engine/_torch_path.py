@@ -48,6 +48,8 @@ def _call_refusal(request: Request) -> str | None:
         n.zoneout_hidden is not None or n.zoneout_cell is not None for n in noise.layers
     ):
         return "PyTorch's kernels have no zoneout"
+    if request.segment():
+        return "PyTorch's kernels keep every state for backward"
     if request.mask is not None:
         return "PyTorch's kernels take no mask"
     if request.reset is not None:

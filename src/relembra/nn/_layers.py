@@ -24,6 +24,9 @@ class RNN(RecurrentLayer):
         Of the parameters.
     layer_norm, recurrent_dropout, recurrent_dropout_kind, zoneout
         See `relembra.engine.CellSpec`; `zoneout` is its ``zoneout_hidden``.
+    recompute
+        Whether, or every how many steps, to keep a state for backward and compute the others
+        again; see `relembra.engine.recurrent`.
     path
         ``auto``, or the engine's path that must be taken.
 
@@ -56,6 +59,7 @@ class RNN(RecurrentLayer):
         recurrent_dropout: float = 0.0,
         recurrent_dropout_kind: RecurrentDropoutKind = "state",
         zoneout: float = 0.0,
+        recompute: bool | int = False,
         path: PathName = "auto",
     ) -> None:
         cell = CellSpec(
@@ -67,7 +71,14 @@ class RNN(RecurrentLayer):
             zoneout_hidden=zoneout,
         )
         spec = _stack(cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional)
-        super().__init__(spec, batch_first=batch_first, path=path, device=device, dtype=dtype)
+        super().__init__(
+            spec,
+            batch_first=batch_first,
+            path=path,
+            recompute=recompute,
+            device=device,
+            dtype=dtype,
+        )
 
     @property
     def nonlinearity(self) -> str:
@@ -95,6 +106,9 @@ class LSTM(RecurrentLayer):
         See `relembra.engine.CellSpec`.
     zoneout
         Probability that a unit keeps its old state, (hidden, cell) or one number for both.
+    recompute
+        Whether, or every how many steps, to keep a state for backward and compute the others
+        again; see `relembra.engine.recurrent`.
     path
         ``auto``, or the engine's path that must be taken.
 
@@ -136,6 +150,7 @@ class LSTM(RecurrentLayer):
         recurrent_dropout: float = 0.0,
         recurrent_dropout_kind: RecurrentDropoutKind = "state",
         zoneout: float | tuple[float, float] = 0.0,
+        recompute: bool | int = False,
         path: PathName = "auto",
     ) -> None:
         hidden, cell_rate = zoneout if isinstance(zoneout, tuple) else (zoneout, zoneout)
@@ -155,7 +170,14 @@ class LSTM(RecurrentLayer):
             zoneout_cell=cell_rate,
         )
         spec = _stack(cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional)
-        super().__init__(spec, batch_first=batch_first, path=path, device=device, dtype=dtype)
+        super().__init__(
+            spec,
+            batch_first=batch_first,
+            path=path,
+            recompute=recompute,
+            device=device,
+            dtype=dtype,
+        )
 
 
 class GRU(RecurrentLayer):
@@ -173,6 +195,9 @@ class GRU(RecurrentLayer):
         Whether the reset gate acts after the recurrent product (PyTorch, cuDNN) or before it (Cho).
     layer_norm, recurrent_dropout, recurrent_dropout_kind, zoneout
         See `relembra.engine.CellSpec`; `zoneout` is its ``zoneout_hidden``.
+    recompute
+        Whether, or every how many steps, to keep a state for backward and compute the others
+        again; see `relembra.engine.recurrent`.
     path
         ``auto``, or the engine's path that must be taken.
 
@@ -209,6 +234,7 @@ class GRU(RecurrentLayer):
         recurrent_dropout: float = 0.0,
         recurrent_dropout_kind: RecurrentDropoutKind = "state",
         zoneout: float = 0.0,
+        recompute: bool | int = False,
         path: PathName = "auto",
     ) -> None:
         cell = CellSpec(
@@ -222,7 +248,14 @@ class GRU(RecurrentLayer):
             zoneout_hidden=zoneout,
         )
         spec = _stack(cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional)
-        super().__init__(spec, batch_first=batch_first, path=path, device=device, dtype=dtype)
+        super().__init__(
+            spec,
+            batch_first=batch_first,
+            path=path,
+            recompute=recompute,
+            device=device,
+            dtype=dtype,
+        )
 
 
 def _stack(

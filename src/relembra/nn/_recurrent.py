@@ -25,6 +25,7 @@ from relembra.engine import (
     run,
 )
 from relembra.engine import choose as choose_path
+from relembra.engine._request import check_recompute
 from relembra.nn._hidden import Hidden, add_batch, check_hidden, drop_batch, permute
 from relembra.nn._streaming import Streaming
 
@@ -50,6 +51,8 @@ class RecurrentLayer(Streaming, nn.Module):
         Whether batched input and output are (B, T, features) rather than (T, B, features).
     path
         ``auto``, or the path that must be taken.
+    recompute
+        See `relembra.engine.recurrent`; the attribute may be changed between calls.
     device, dtype
         Of the parameters.
     """
@@ -60,6 +63,7 @@ class RecurrentLayer(Streaming, nn.Module):
         *,
         batch_first: bool,
         path: PathName,
+        recompute: bool | int = False,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
@@ -73,7 +77,9 @@ class RecurrentLayer(Streaming, nn.Module):
                 stacklevel=3,
             )
         self.batch_first = batch_first
+        check_recompute(recompute)
         self.path: PathName = path
+        self.recompute: bool | int = recompute
         self.last_path: str | None = None
         self._said: set[str] = set()
         for name, shape in spec.parameter_shapes().items():
@@ -222,6 +228,7 @@ class RecurrentLayer(Streaming, nn.Module):
             noise=noise,
             hold_output=hold_output,
             trace=trace,
+            recompute=self.recompute,
         )
 
     def _run(self, request: Request, frames: int = 5) -> Recurrence:
@@ -373,6 +380,7 @@ class RecurrentLayer(Streaming, nn.Module):
         text = f"{spec.input_size}, {spec.hidden_size}"
         shown: dict[str, object] = {"proj_size": 0, "num_layers": 1, "bias": True}
         shown |= {"batch_first": False, "dropout": 0.0, "bidirectional": False}
+        shown |= {"recompute": False}
         for key, usual in shown.items():
             if getattr(self, key) != usual:
                 text += f", {key}={getattr(self, key)}"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from relembra._config import config
 from relembra._errors import ConfigError
 from relembra.engine import PathName
+from relembra.engine._request import check_recompute
 from relembra.nn._feedforward import FeedForward
 from relembra.nn._layers import GRU, LSTM, RNN
 from relembra.nn._recurrent import RecurrentLayer
@@ -33,6 +34,8 @@ class Trunk:
         Rate between layers and on the trunk's output.
     recurrent_dropout, zoneout, layer_norm
         As in `relembra.engine.CellSpec`; a feedforward trunk has none of them.
+    recompute
+        For sequences of very many steps, as in `relembra.nn.LSTM`: memory for time.
     path
         The engine's path; ``auto`` lets it choose.
 
@@ -52,6 +55,7 @@ class Trunk:
     recurrent_dropout: float = 0.0
     zoneout: float = 0.0
     layer_norm: bool = False
+    recompute: bool | int = False
     path: PathName = "auto"
 
     def __post_init__(self) -> None:
@@ -63,11 +67,13 @@ class Trunk:
             )
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"dropout is a probability in [0, 1), got {self.dropout}")
-        recurrent = self.recurrent_dropout or self.zoneout or self.layer_norm or self.bidirectional
+        check_recompute(self.recompute)
+        recurrent = self.recurrent_dropout or self.zoneout or self.layer_norm
+        recurrent = recurrent or self.bidirectional or self.recompute
         if self.cell == "feedforward" and recurrent:
             raise ConfigError(
-                "a feedforward trunk has no state: recurrent_dropout, zoneout, layer_norm and "
-                "bidirectional mean nothing to it"
+                "a feedforward trunk has no state: recurrent_dropout, zoneout, layer_norm, "
+                "bidirectional and recompute mean nothing to it"
             )
 
     def build(self, input_size: int) -> RecurrentTrunk:
@@ -123,6 +129,7 @@ def _body(s: Trunk, inputs: int) -> nn.Module:
             layer_norm=s.layer_norm,
             recurrent_dropout=s.recurrent_dropout,
             zoneout=s.zoneout,
+            recompute=s.recompute,
             path=s.path,
         )
     plain = GRU if s.cell == "gru" else RNN
@@ -136,5 +143,6 @@ def _body(s: Trunk, inputs: int) -> nn.Module:
         layer_norm=s.layer_norm,
         recurrent_dropout=s.recurrent_dropout,
         zoneout=s.zoneout,
+        recompute=s.recompute,
         path=s.path,
     )
