@@ -2,6 +2,7 @@
 #include "fingerprint.hpp"
 #include "general_cells.hpp"
 #include "linear_kernel.hpp"
+#include "staged.hpp"
 #include "sweep.hpp"
 
 namespace relembra::RELEMBRA_ISA {
@@ -11,6 +12,8 @@ template <class T> using Tanh = Rnn<T, false>;
 template <class T> using Relu = Rnn<T, true>;
 template <class T> using AnyLstm = GeneralLstm<T, false>;
 template <class T> using CoupledLstm = GeneralLstm<T, true>;
+template <class T> using AnyStagedLstm = StagedLstm<T, false>;
+template <class T> using StagedCoupledLstm = StagedLstm<T, true>;
 
 // Calls f with the sweep of a kind of cell.
 template <class T, class F> RELEMBRA_INLINE auto with_sweep(CellKind kind, F&& f) {
@@ -22,6 +25,11 @@ template <class T, class F> RELEMBRA_INLINE auto with_sweep(CellKind kind, F&& f
     case CellKind::general_lstm: return f(Sweep<T, AnyLstm>{});
     case CellKind::coupled_lstm: return f(Sweep<T, CoupledLstm>{});
     case CellKind::general_gru: return f(Sweep<T, GeneralGru>{});
+    case CellKind::staged_rnn: return f(StagedSweep<T, StagedRnn>{});
+    case CellKind::staged_lstm: return f(StagedSweep<T, AnyStagedLstm>{});
+    case CellKind::staged_coupled_lstm: return f(StagedSweep<T, StagedCoupledLstm>{});
+    case CellKind::staged_gru: return f(StagedSweep<T, StagedGru>{});
+    case CellKind::staged_gru_before: return f(StagedSweep<T, StagedGruBefore>{});
     default: return f(Sweep<T, Tanh>{});
   }
 }

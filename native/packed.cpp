@@ -12,11 +12,13 @@ constexpr Extent worth_sharing = 1 << 15;
 Extent gates_of(CellKind kind) {
   switch (kind) {
     case CellKind::lstm:
-    case CellKind::general_lstm: return 4;
-    case CellKind::coupled_lstm:
-    case CellKind::gru:
-    case CellKind::general_gru: return 3;
-    default: return 1;
+    case CellKind::general_lstm:
+    case CellKind::staged_lstm: return 4;
+    case CellKind::rnn_tanh:
+    case CellKind::rnn_relu:
+    case CellKind::general_rnn:
+    case CellKind::staged_rnn: return 1;
+    default: return 3;
   }
 }
 
@@ -37,8 +39,10 @@ PackedStack<T>::PackedStack(const StackShape& shape, const std::vector<Weights<T
   for (int i = 0; i < shape.layers * shape.directions; ++i) {
     Shape s{};
     s.kind = shape.kind;
-    s.inputs = i < shape.directions ? shape.inputs : shape.units * shape.directions;
+    s.inputs = i < shape.directions ? shape.inputs : shape.outputs() * shape.directions;
     s.units = shape.units;
+    s.outputs = shape.outputs();
+    s.norm = shape.norm;
     kernels.measure(&s);
     PackedLayer<T> layer{};
     layer.shape = s;
@@ -85,11 +89,18 @@ std::uint64_t PackedStack<T>::seen(const std::vector<Weights<T>>& weights) const
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Weights<T>& w = weights.at(i);
     sum = kernels.fingerprint(w.ih, bias * layers_[i].shape.inputs * one, sum);
-    sum = kernels.fingerprint(w.hh, bias * shape_.units * one, sum);
-    if (w.bias_ih) sum = kernels.fingerprint(w.bias_ih, bias * one, sum);
-    if (w.bias_hh) sum = kernels.fingerprint(w.bias_hh, bias * one, sum);
-    // One for each gate but the candidate.
-    if (w.peephole) sum = kernels.fingerprint(w.peephole, (bias - shape_.units) * one, sum);
+    sum = kernels.fingerprint(w.hh, bias * shape_.outputs() * one, sum);
+    const auto add = [&](const T* data, Extent elements) {
+      if (data) sum = kernels.fingerprint(data, elements * one, sum);
+    };
+    add(w.bias_ih, bias);
+    add(w.bias_hh, bias);
+    add(w.hr, shape_.outputs() * shape_.units);
+    add(w.peephole, bias - shape_.units);  // one for each gate but the candidate
+    add(w.gain_ih, bias);
+    add(w.gain_hh, bias);
+    add(w.gain_c, shape_.units);
+    add(w.bias_c, shape_.units);
   }
   return sum;
 }

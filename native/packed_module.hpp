@@ -11,13 +11,15 @@
 using Address = std::uintptr_t;
 template <class T> T* at(Address address) { return reinterpret_cast<T*>(address); }
 
-// Five for each layer and direction.
+// As many for each layer and direction as there are fields, in their order.
 template <class T>
 std::vector<relembra::Weights<T>> weights_of(const std::vector<Address>& a) {
   std::vector<relembra::Weights<T>> weights;
-  for (std::size_t i = 0; i + 4 < a.size(); i += 5)
+  for (std::size_t i = 0; i + relembra::weight_fields <= a.size(); i += relembra::weight_fields)
     weights.push_back({at<const T>(a[i]), at<const T>(a[i + 1]), at<const T>(a[i + 2]),
-                       at<const T>(a[i + 3]), at<const T>(a[i + 4])});
+                       at<const T>(a[i + 3]), at<const T>(a[i + 4]), at<const T>(a[i + 5]),
+                       at<const T>(a[i + 6]), at<const T>(a[i + 7]), at<const T>(a[i + 8]),
+                       at<const T>(a[i + 9])});
   return weights;
 }
 

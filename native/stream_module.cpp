@@ -59,7 +59,7 @@ class AnyStream {
 
 void define_stream(nb::module_& m) {
   nb::class_<PackedWeights>(m, "PackedWeights",
-                            "A snapshot of a stack's weights, five addresses for each layer and "
+                            "A snapshot of a stack's weights, ten addresses for each layer and "
                             "direction, packed for the forward products.")
       .def("__init__",
            [](PackedWeights* self, const relembra::StackShape& shape, bool twofold,

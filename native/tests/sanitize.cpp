@@ -54,7 +54,7 @@ template <class T> Problem<T> draw(std::mt19937& random) {
     default: p.gates = 1;
   }
   const auto function = [&]() -> relembra::Activation<double> {
-    return {static_cast<relembra::Function>(random() % 7), 0.2, 0.5, 0.7};
+    return {static_cast<relembra::Function>(random() % 8), 0.2, 0.5, 0.7};
   };
   p.shape.gate = function();
   p.shape.candidate = function();

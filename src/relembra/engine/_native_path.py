@@ -17,6 +17,7 @@ from relembra.engine._native_refusal import (
     computed,
     in_graph,
     is_plain,
+    is_staged,
     parameters_of,
 )
 from relembra.engine._noise import StackNoise
@@ -28,7 +29,7 @@ from relembra.engine._spec import LayerWeights, StackSpec
 
 __all__ = ["pack_weights", "run_native"]
 
-_FIELDS = 5  # weight_ih, weight_hh, bias_ih, bias_hh, peephole
+_FIELDS = len(LayerWeights._fields)
 
 
 class _Given(NamedTuple):
@@ -127,7 +128,10 @@ def _input(given: _Given, x: Tensor, leaves: list[Tensor | None]) -> Any:
 def native_shape(spec: StackSpec, masks: bool) -> Any:
     """Return the core's description of a stack that it knows."""
     cell, kinds = spec.cell, _native.CellKind
-    if masks or not is_plain(cell):
+    if is_staged(cell):
+        name = "coupled_lstm" if cell.coupled else cell.kind
+        kind = getattr(kinds, f"staged_{name}" if cell.reset_after else "staged_gru_before")
+    elif masks or not is_plain(cell):
         kind = getattr(kinds, "coupled_lstm" if cell.coupled else f"general_{cell.kind}")
     elif cell.kind == "rnn":
         kind = kinds.rnn_relu if cell.activation.name == "relu" else kinds.rnn_tanh
@@ -144,6 +148,8 @@ def native_shape(spec: StackSpec, masks: bool) -> Any:
         _function(cell.state_activation or cell.activation),
         cell.zoneout_hidden,
         cell.zoneout_cell,
+        cell.projection,
+        cell.layer_norm,
     )
 
 
@@ -158,11 +164,8 @@ def _forward(
     plain = _side_by_side(leaves)
     spec, x = given.spec, plain[0]
     shape = native_shape(spec, bool(given.masks))
-    rows, units = x.shape[0], spec.hidden_size
-    count = spec.num_layers * spec.directions
-    output = _like_steps(x, units * spec.directions)  # (B, T, D*H)
-    hidden = x.new_empty(count, rows, units)
-    cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
+    output = _like_steps(x, spec.state_size * spec.directions)  # (B, T, D*P)
+    hidden, cell = _states(spec, x)
     tape = _native.forward(
         shape,
         _input(given, x, plain),
@@ -176,6 +179,13 @@ def _forward(
         None if keep or _is_small(spec) else _packed(shape, x.dtype, leaves[3:]),
     )
     return output, hidden, cell, tape
+
+
+def _states(spec: StackSpec, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return fresh memory for the hidden states (L*D, B, P) and the cell states (L*D, B, H)."""
+    before = (spec.num_layers * spec.directions, x.shape[0])
+    hidden = x.new_empty(*before, spec.state_size)
+    return hidden, x.new_empty(*before, spec.hidden_size) if spec.cell.has_cell_state else None
 
 
 def _is_small(spec: StackSpec) -> bool:
@@ -244,9 +254,7 @@ def _backward(
     d_hidden = None if upstream[1] is None else upstream[1].contiguous()
     d_cell = None if upstream[2] is None else upstream[2].contiguous()
     d_x = _like_steps(x, x.shape[2]) if needed[0] else None
-    state = (given.spec.num_layers * given.spec.directions, x.shape[0], given.spec.hidden_size)
-    d_hidden0 = x.new_empty(state)
-    d_cell0 = x.new_empty(state) if given.spec.cell.has_cell_state else None
+    d_hidden0, d_cell0 = _states(given.spec, x)
     d_weights = [
         None if t is None else torch.empty_like(t, memory_format=torch.contiguous_format)
         for t in plain[3:]
@@ -267,19 +275,15 @@ def _backward(
     return [g if wanted else None for g, wanted in zip(found, needed, strict=True)]
 
 
-def _layer_weights(leaves: list[Tensor | None]) -> LayerWeights:
-    weight_ih, weight_hh, bias_ih, bias_hh, peephole = leaves
-    return LayerWeights(
-        cast(Tensor, weight_ih), cast(Tensor, weight_hh), bias_ih, bias_hh, peephole=peephole
-    )
-
-
 def _differentiable(
     ctx: Any, leaves: list[Tensor | None], upstream: tuple[Tensor | None, ...]
 ) -> list[Tensor | None]:
     """Return the gradients as differentiable tensors, by way of the reference path."""
     given: _Given = ctx.given
-    weights = [_layer_weights(leaves[at : at + _FIELDS]) for at in range(3, len(leaves), _FIELDS)]
+    weights = [
+        LayerWeights(*leaves[at : at + _FIELDS])  # type: ignore[arg-type]
+        for at in range(3, len(leaves), _FIELDS)
+    ]
     noise = given.request.noise
     if noise:  # the recurrent weights among the leaves are masked already
         noise = noise._replace(layers=tuple(n._replace(weights=None) for n in noise.layers))

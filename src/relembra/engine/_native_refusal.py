@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -15,27 +14,21 @@ from relembra.engine._request import Request
 from relembra.engine._spec import CellSpec, LayerWeights
 
 __all__ = [
-    "FUNCTIONS",
     "computed",
     "in_graph",
     "is_plain",
+    "is_staged",
     "masks_of",
     "native_refusal",
     "parameters_of",
 ]
 
 _PLAIN = (Tensor, torch.nn.Parameter, FakeTensor)
-FUNCTIONS = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "identity")
-"""The activations that the core computes."""
 
 
 def native_refusal(request: Request) -> str | None:
     """Return why the native core cannot compute this request, or None when it can."""
-    return (
-        _cell_refusal(request.spec.cell)
-        or _call_refusal(request)
-        or _tensor_refusal(computed(request))
-    )
+    return _call_refusal(request) or _tensor_refusal(computed(request))
 
 
 def computed(request: Request) -> Request:
@@ -52,30 +45,8 @@ def computed(request: Request) -> Request:
     return replace(request, x=request.x.to(dtype), hidden=hidden, cell=cell, noise=noise)
 
 
-def _cell_refusal(cell: CellSpec) -> str | None:
-    # The compiler traces through a cache, and warns that it does.
-    return _find_refusal(cell) if torch.compiler.is_compiling() else _known_refusal(cell)
-
-
-@lru_cache(maxsize=256)
-def _known_refusal(cell: CellSpec) -> str | None:
-    return _find_refusal(cell)
-
-
 def _widened(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return None if tensor is None else tensor.to(dtype)
-
-
-def _find_refusal(cell: CellSpec) -> str | None:
-    used = (cell.activation, cell.state_activation or cell.activation, cell.gate_activation)
-    checks = {f"the activation {f.name}": f.name not in FUNCTIONS for f in used}
-    checks |= {
-        "the reset gate before the product": not cell.reset_after,
-        "layer normalisation": cell.layer_norm,
-        "projection": bool(cell.projection),
-    }
-    lacking = [name for name, asked in checks.items() if asked]
-    return f"the native {cell.kind} does not know {', '.join(lacking)}" if lacking else None
 
 
 def _call_refusal(request: Request) -> str | None:
@@ -101,7 +72,13 @@ def is_plain(cell: CellSpec) -> bool:
         and (cell.state_activation or cell.activation).name == cell.activation.name
         and cell.gate_activation.name == "sigmoid"
         and not (cell.peepholes or cell.coupled or cell.zoneout_hidden or cell.zoneout_cell)
+        and not is_staged(cell)
     )
+
+
+def is_staged(cell: CellSpec) -> bool:
+    """Whether a step of a cell has several stages in the kernels."""
+    return cell.layer_norm or bool(cell.projection) or not cell.reset_after
 
 
 def _tensor_refusal(request: Request) -> str | None:
@@ -156,4 +133,5 @@ def _tensors(request: Request) -> list[Tensor]:
 
 
 def parameters_of(weights: LayerWeights) -> tuple[Tensor | None, ...]:
-    return (*weights[:4], weights.peephole)
+    """Return the parameters in the order in which the core reads them, which is that of fields."""
+    return tuple(weights)

@@ -217,12 +217,12 @@ def _dense(tensor: Tensor | None) -> Tensor | None:
 
 
 def _by_layers(tensors: list[Tensor], form: Form) -> list[int]:
-    """Return five addresses for each layer and direction: there are no peepholes."""
+    """Return the core's addresses for each layer and direction: there are no options."""
     count = form.layers * form.directions
     width = len(tensors) // count
     addresses: list[int] = []
     for i in range(0, len(tensors), width):
-        addresses += [t.data_ptr() for t in tensors[i : i + width]] + [0] * (5 - width)
+        addresses += [t.data_ptr() for t in tensors[i : i + width]] + [0] * (_native.weight_fields - width)
     return addresses
 
 
