@@ -220,9 +220,10 @@ def _by_layers(tensors: list[Tensor], form: Form) -> list[int]:
     """Return the core's addresses for each layer and direction: there are no options."""
     count = form.layers * form.directions
     width = len(tensors) // count
+    absent = [0] * (_native.weight_fields - width)
     addresses: list[int] = []
     for i in range(0, len(tensors), width):
-        addresses += [t.data_ptr() for t in tensors[i : i + width]] + [0] * (_native.weight_fields - width)
+        addresses += [t.data_ptr() for t in tensors[i : i + width]] + absent
     return addresses
 
 
