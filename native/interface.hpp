@@ -13,10 +13,16 @@ using Extent = std::ptrdiff_t;
 enum class CellKind : int {
   rnn_tanh, rnn_relu, lstm, gru,
   // with options
-  general_rnn, general_lstm, coupled_lstm, general_gru
+  general_rnn, general_lstm, coupled_lstm, general_gru,
+  // with the options above and, in several stages a step, layer normalisation, projection, and the
+  // reset gate before the product
+  staged_rnn, staged_lstm, staged_coupled_lstm, staged_gru, staged_gru_before
 };
 
-enum class Function : int { tanh, logistic, relu, hard_sigmoid, softsign, elu, identity };
+enum class Function : int {
+  tanh, logistic, relu, hard_sigmoid, softsign, elu, identity,
+  gelu  // x times the normal distribution, not its approximation by tanh
+};
 
 template <class T> struct Activation {
   Function kind;
@@ -28,9 +34,9 @@ template <class T> struct Options {
   Activation<T> gate, candidate, state;
   T keep_hidden, keep_cell;   // zoneout in expectation, where there is no mask
   const T* peephole;          // (3 or 2, padded), or null
-  const T* state_mask;        // (B, H) on the state into the product, or null
+  const T* state_mask;        // (B, P) on the state into the product, or null
   const T* candidate_mask;    // (B, T, H), or null
-  const T *hidden_mask, *cell_mask;  // (B, T, H) zoneout, or null
+  const T *hidden_mask, *cell_mask;  // (B, T, P) and (B, T, H) zoneout, or null
 };
 
 // The walk of some rows through time in one direction. Row r takes count[r] steps; rows stand in
@@ -64,9 +70,13 @@ template <class T> struct Sequence {
   Extent row, time;  // strides
 };
 
+// G gates of H units, I inputs, P features of the state, which are H but for a projection.
 template <class T> struct Weights {
   const T *ih, *hh, *bias_ih, *bias_hh;  // PyTorch's layout; the biases may be null
+  const T* hr;                           // (P, H) projection, or null
   const T* peephole;                     // (3 or 2, H), or null
+  const T *gain_ih, *gain_hh;            // (G*H) of the norms, or null
+  const T *gain_c, *bias_c;              // (H) of the cell state's norm, or null
 };
 // How weights lie in memory. Narrow ones are for inference in float only: bf16, and 8-bit integers
 // of which each output (row of the matrix) has a scale.
@@ -81,13 +91,16 @@ template <class T> struct Narrow {
 };
 
 template <class T> struct WeightGradients {
-  T *ih, *hh, *bias_ih, *bias_hh, *peephole;
+  T *ih, *hh, *bias_ih, *bias_hh, *hr, *peephole, *gain_ih, *gain_hh, *gain_c, *bias_c;
 };
+inline constexpr int weight_fields = 10;  // of both
 
 // Sizes of one layer and direction; filled by Kernels::measure.
 struct Shape {
   CellKind kind;
   Extent inputs, units;
+  Extent outputs;         // features of the state: the units, or fewer with a projection
+  bool norm;              // layer normalisation
   Extent groups;          // vectors of units
   Extent padded;          // units, rounded up to whole vectors
   Extent position;        // elements of a position: gates and what backward needs beside them
@@ -106,7 +119,7 @@ template <class T> struct Layer {
   Barrier* barriers;                  // (teams)
   int teams, members;
   Sequence<const T> x;
-  const T *hidden0, *cell0;           // (B, H), or null for zeros
+  const T *hidden0, *cell0;           // (B, P) and (B, H), or null for zeros
   T* gates;                           // (positions, position), or null in inference
   T* cells;                           // (positions, padded), or null
   T* scratch;                         // (teams) of scratch_stride elements
@@ -118,18 +131,18 @@ template <class T> struct Layer {
 template <class T> struct Forward {
   Layer<T> layer;
   Sequence<T> output;
-  T *hidden, *cell;                   // (B, H) final states
+  T *hidden, *cell;                   // (B, P) and (B, H) final states
 };
 
 template <class T> struct Backward {
   Layer<T> layer;
   Sequence<const T> output;           // what forward gave
   Sequence<const T> d_output;         // data may be null: zeros
-  const T *d_hidden, *d_cell;         // (B, H), or null: zeros
+  const T *d_hidden, *d_cell;         // (B, P) and (B, H), or null: zeros
   Sequence<T> d_x;                    // data may be null: not wanted
   bool add_to_d_x;                    // the other direction has been there
   bool go_on;                         // add to the private gradients: later segments were there
-  T *d_hidden0, *d_cell0;             // (B, H)
+  T *d_hidden0, *d_cell0;             // (B, P) and (B, H)
   T* gradients;                       // (teams) of shape.gradient elements
   WeightGradients<T> weights;
 };

@@ -2,6 +2,7 @@
 #include "fingerprint.hpp"
 #include "general_cells.hpp"
 #include "linear_kernel.hpp"
+#include "staged.hpp"
 #include "sweep.hpp"
 
 namespace relembra::RELEMBRA_ISA {
@@ -11,9 +12,11 @@ template <class T> using Tanh = Rnn<T, false>;
 template <class T> using Relu = Rnn<T, true>;
 template <class T> using AnyLstm = GeneralLstm<T, false>;
 template <class T> using CoupledLstm = GeneralLstm<T, true>;
+template <class T> using AnyStagedLstm = StagedLstm<T, false>;
+template <class T> using StagedCoupledLstm = StagedLstm<T, true>;
 
-// Calls f with the sweep of a kind of cell.
-template <class T, class F> RELEMBRA_INLINE auto with_sweep(CellKind kind, F&& f) {
+// Calls f with the sweep of a kind of cell whose step has one stage.
+template <class T, class F> RELEMBRA_INLINE auto with_fused(CellKind kind, F&& f) {
   switch (kind) {
     case CellKind::rnn_relu: return f(Sweep<T, Relu>{});
     case CellKind::lstm: return f(Sweep<T, Lstm>{});
@@ -23,6 +26,18 @@ template <class T, class F> RELEMBRA_INLINE auto with_sweep(CellKind kind, F&& f
     case CellKind::coupled_lstm: return f(Sweep<T, CoupledLstm>{});
     case CellKind::general_gru: return f(Sweep<T, GeneralGru>{});
     default: return f(Sweep<T, Tanh>{});
+  }
+}
+
+// Calls f with the sweep of any kind of cell.
+template <class T, class F> RELEMBRA_INLINE auto with_sweep(CellKind kind, F&& f) {
+  switch (kind) {
+    case CellKind::staged_rnn: return f(StagedSweep<T, StagedRnn>{});
+    case CellKind::staged_lstm: return f(StagedSweep<T, AnyStagedLstm>{});
+    case CellKind::staged_coupled_lstm: return f(StagedSweep<T, StagedCoupledLstm>{});
+    case CellKind::staged_gru: return f(StagedSweep<T, StagedGru>{});
+    case CellKind::staged_gru_before: return f(StagedSweep<T, StagedGruBefore>{});
+    default: return with_fused<T>(kind, static_cast<F&&>(f));
   }
 }
 
@@ -39,7 +54,7 @@ template <class T> void pack(const Packing<T>* call, int share, int shares) {
   with_sweep<T>(call->shape->kind, [&](auto s) { decltype(s)::pack(call, share, shares); });
 }
 template <class T> void pack_narrow(const NarrowPacking<T>* call, int share, int shares) {
-  with_sweep<T>(call->shape->kind, [&](auto s) { decltype(s)::pack_narrow(call, share, shares); });
+  with_fused<T>(call->shape->kind, [&](auto s) { decltype(s)::pack_narrow(call, share, shares); });
 }
 template <class T> void forward(const Forward<T>* call, int share) {
   with_sweep<T>(call->layer.shape->kind, [&](auto s) { decltype(s)::forward(call, share); });
@@ -51,7 +66,7 @@ template <class T> void collect(const Backward<T>* call, int share, int shares) 
   with_sweep<T>(call->layer.shape->kind, [&](auto s) { decltype(s)::collect(call, share, shares); });
 }
 template <class T> void trace(const Tracing<T>* call, int team) {
-  with_sweep<T>(call->layer.shape->kind, [&](auto s) { decltype(s)::trace(call, team); });
+  with_fused<T>(call->layer.shape->kind, [&](auto s) { decltype(s)::trace(call, team); });
 }
 
 template <class T> void apply(int function, const T* x, T* y, Extent n) {

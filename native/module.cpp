@@ -60,7 +60,7 @@ struct Input {
   bool twofold;
   relembra::Batch batch;
   SequenceAt x;
-  Addresses weights;  // five for each layer and direction
+  Addresses weights;  // weight_fields for each layer and direction
   Address hidden, cell;
   Addresses noise;    // four for each layer and direction, or none
   Addresses gaps;     // one for each gap between layers
@@ -135,9 +135,12 @@ struct Gradients {
     relembra::StackGradients<T> g{d_y.as<const T>(),    at<const T>(d_hidden), at<const T>(d_cell),
                                   d_x.as<T>(),          at<T>(d_hidden0),      at<T>(d_cell0),
                                   {}};
-    for (std::size_t i = 0; i + 4 < weights.size(); i += 5)
+    for (std::size_t i = 0; i + relembra::weight_fields <= weights.size();
+         i += relembra::weight_fields)
       g.weights.push_back({at<T>(weights[i]), at<T>(weights[i + 1]), at<T>(weights[i + 2]),
-                           at<T>(weights[i + 3]), at<T>(weights[i + 4])});
+                           at<T>(weights[i + 3]), at<T>(weights[i + 4]), at<T>(weights[i + 5]),
+                           at<T>(weights[i + 6]), at<T>(weights[i + 7]), at<T>(weights[i + 8]),
+                           at<T>(weights[i + 9])});
     return g;
   }
 };
@@ -217,7 +220,12 @@ NB_MODULE(_native, m) {
       .value("general_rnn", relembra::CellKind::general_rnn)
       .value("general_lstm", relembra::CellKind::general_lstm)
       .value("coupled_lstm", relembra::CellKind::coupled_lstm)
-      .value("general_gru", relembra::CellKind::general_gru);
+      .value("general_gru", relembra::CellKind::general_gru)
+      .value("staged_rnn", relembra::CellKind::staged_rnn)
+      .value("staged_lstm", relembra::CellKind::staged_lstm)
+      .value("staged_coupled_lstm", relembra::CellKind::staged_coupled_lstm)
+      .value("staged_gru", relembra::CellKind::staged_gru)
+      .value("staged_gru_before", relembra::CellKind::staged_gru_before);
   nb::enum_<relembra::Function>(m, "Function")
       .value("tanh", relembra::Function::tanh)
       .value("sigmoid", relembra::Function::logistic)
@@ -225,7 +233,8 @@ NB_MODULE(_native, m) {
       .value("hard_sigmoid", relembra::Function::hard_sigmoid)
       .value("softsign", relembra::Function::softsign)
       .value("elu", relembra::Function::elu)
-      .value("identity", relembra::Function::identity);
+      .value("identity", relembra::Function::identity)
+      .value("gelu", relembra::Function::gelu);
   nb::class_<relembra::Activation<double>>(m, "Activation")
       .def("__init__", [](relembra::Activation<double>* self, relembra::Function kind, double slope,
                           double offset, double alpha) {
@@ -237,10 +246,16 @@ NB_MODULE(_native, m) {
               relembra::Extent units, int layers, int directions,
               const relembra::Activation<double>& gate,
               const relembra::Activation<double>& candidate,
-              const relembra::Activation<double>& state, double keep_hidden, double keep_cell) {
-             new (self) relembra::StackShape{kind,      inputs, units,       layers,   directions, gate,
-                                             candidate, state,  keep_hidden, keep_cell};
-           });
+              const relembra::Activation<double>& state, double keep_hidden, double keep_cell,
+              relembra::Extent projection, bool norm) {
+             new (self) relembra::StackShape{kind,      inputs,      units,     layers,
+                                             directions, gate,       candidate, state,
+                                             keep_hidden, keep_cell, projection, norm};
+           },
+           nb::arg("kind"), nb::arg("inputs"), nb::arg("units"), nb::arg("layers"),
+           nb::arg("directions"), nb::arg("gate"), nb::arg("candidate"), nb::arg("state"),
+           nb::arg("keep_hidden"), nb::arg("keep_cell"), nb::arg("projection") = 0,
+           nb::arg("norm") = false);
   nb::class_<Input>(m, "Input").def("__init__", [](Input* self, bool twofold, relembra::Extent rows,
                                                    relembra::Extent steps, Address lengths,
                                                    Address mask, Address reset, Address x,
@@ -253,6 +268,7 @@ NB_MODULE(_native, m) {
   });
   nb::class_<relembra::Tape>(m, "Tape").def_prop_ro("bytes", &relembra::Tape::bytes);
   m.attr("tape_header") = relembra::tape_header;
+  m.attr("weight_fields") = relembra::weight_fields;
   m.def("tape_step", &tape_step);
   m.def("restore", &restore);
   m.def("memory_use", &memory_use,

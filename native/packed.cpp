@@ -1,5 +1,7 @@
 #include "packed.hpp"
 
+#include <stdexcept>
+
 #include "dispatch.hpp"
 #include "pool.hpp"
 
@@ -12,11 +14,13 @@ constexpr Extent worth_sharing = 1 << 15;
 Extent gates_of(CellKind kind) {
   switch (kind) {
     case CellKind::lstm:
-    case CellKind::general_lstm: return 4;
-    case CellKind::coupled_lstm:
-    case CellKind::gru:
-    case CellKind::general_gru: return 3;
-    default: return 1;
+    case CellKind::general_lstm:
+    case CellKind::staged_lstm: return 4;
+    case CellKind::rnn_tanh:
+    case CellKind::rnn_relu:
+    case CellKind::general_rnn:
+    case CellKind::staged_rnn: return 1;
+    default: return 3;
   }
 }
 
@@ -31,6 +35,8 @@ Extent aligned(Extent elements) { return (elements + 15) / 16 * 16; }
 template <class T>
 PackedStack<T>::PackedStack(const StackShape& shape, const GivenWeights<T>& given, int threads)
     : shape_(shape), storage_(given.storage) {
+  if (storage_ != Storage::whole && shape.kind >= CellKind::staged_rnn)
+    throw std::logic_error("cells whose step has several stages take weights in full only");
   const Kernels<T>& kernels = kernels_of<T>();
   const Extent bytes = static_cast<Extent>(bytes_of<T>(storage_));
   // What matrices of so many weights take, in elements of T.
@@ -43,8 +49,10 @@ PackedStack<T>::PackedStack(const StackShape& shape, const GivenWeights<T>& give
   for (int i = 0; i < shape.layers * shape.directions; ++i) {
     Shape s{};
     s.kind = shape.kind;
-    s.inputs = i < shape.directions ? shape.inputs : shape.units * shape.directions;
+    s.inputs = i < shape.directions ? shape.inputs : shape.outputs() * shape.directions;
     s.units = shape.units;
+    s.outputs = shape.outputs();
+    s.norm = shape.norm;
     kernels.measure(&s);
     PackedLayer<T> layer{};
     layer.shape = s;
@@ -119,13 +127,17 @@ template <class T> std::uint64_t PackedStack<T>::seen(const GivenWeights<T>& giv
     const Narrow<T> narrow = whole ? Narrow<T>{storage_, w.ih, w.hh, nullptr, nullptr}
                                    : given.narrow.at(i);
     add(narrow.ih, bias * layers_[i].shape.inputs * stored);
-    add(narrow.hh, bias * shape_.units * stored);
+    add(narrow.hh, bias * shape_.outputs() * stored);
     add(narrow.ih_scale, bias * one);
     add(narrow.hh_scale, bias * one);
     add(w.bias_ih, bias * one);
     add(w.bias_hh, bias * one);
-    // One for each gate but the candidate.
-    add(w.peephole, (bias - shape_.units) * one);
+    add(w.hr, shape_.outputs() * shape_.units * one);
+    add(w.peephole, (bias - shape_.units) * one);  // one for each gate but the candidate
+    add(w.gain_ih, bias * one);
+    add(w.gain_hh, bias * one);
+    add(w.gain_c, shape_.units * one);
+    add(w.bias_c, shape_.units * one);
   }
   return sum;
 }

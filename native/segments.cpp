@@ -32,23 +32,24 @@ Forward<T> forward_again(Lease& lease, const Layer<T>& layer, const Weights<T>& 
   using Cut = Cutter<T>;
   const Kernels<T>& kernels = kernels_of<T>();
   const Shape& s = *layer.shape;
-  const Extent state = borders.state;
+  const Extent hidden = borders.hidden_size, cell = borders.cell_size;
   Forward<T> call{};
   Layer<T>& l = call.layer;
   l = layer;
   l.chunk = chunk;
   l.scratch_stride = kernels.forward_scratch(&l);
   const Extent gates = segments.positions() * s.position;
-  const Extent cells = borders.has_cell ? segments.positions() * s.padded : 0;
-  memory = block_of<T>(Cut::whole(gates) + Cut::whole(cells) + 3 * Cut::whole(state) +
+  const Extent cells = cell ? segments.positions() * s.padded : 0;
+  memory = block_of<T>(Cut::whole(gates) + Cut::whole(cells) + 2 * Cut::whole(hidden) +
+                       Cut::whole(cell) +
                        Cut::whole(s.packed_ih) + Cut::whole(s.packed_hh) +
                        Cut::whole(s.packed_bias) + l.teams * l.scratch_stride);
   Cut cut{memory.template as<T>()};
   l.gates = s.position ? cut.take(gates) : nullptr;
-  l.cells = borders.has_cell ? cut.take(cells) : nullptr;
-  call.output = {cut.take(state), s.units, 0};
-  call.hidden = cut.take(state);
-  call.cell = borders.has_cell ? cut.take(state) : nullptr;
+  l.cells = cell ? cut.take(cells) : nullptr;
+  call.output = {cut.take(hidden), s.outputs, 0};
+  call.hidden = cut.take(hidden);
+  call.cell = cell ? cut.take(cell) : nullptr;
   Packing<T> packing{&s,      weights, cut.take(s.packed_ih), cut.take(s.packed_hh),
                      cut.take(s.packed_bias), nullptr, nullptr, nullptr};
   const int packers = s.packed_ih + s.packed_hh > 1 << 15 ? lease.threads() : 1;
@@ -121,16 +122,16 @@ void forward_in_segments(Lease& lease, Forward<T> call, const Segments& segments
                          const Borders<T>& borders) {
   const Kernels<T>& kernels = kernels_of<T>();
   Layer<T>& l = call.layer;
-  const Extent state = borders.state;
-  if (!borders.has_cell) call.cell = nullptr;
+  const Extent hidden = borders.hidden_size, cell = borders.cell_size;
+  if (!cell) call.cell = nullptr;
   // The final states are the running ones: a row that has come to its end is not touched again.
-  copy_or_clear(l.hidden0, state, call.hidden);
-  copy_or_clear(l.cell0, state, call.cell);
+  copy_or_clear(l.hidden0, hidden, call.hidden);
+  copy_or_clear(l.cell0, cell, call.cell);
   l.hidden0 = call.hidden;
   l.cell0 = call.cell;
   for (int segment = segments.count(); segment-- > 0;) {
-    std::copy_n(call.hidden, state, borders.hidden(segment));
-    if (call.cell) std::copy_n(call.cell, state, borders.cell(segment));
+    std::copy_n(call.hidden, hidden, borders.hidden(segment));
+    if (call.cell) std::copy_n(call.cell, cell, borders.cell(segment));
     const std::vector<Walk> walks = segments.walks(segment);
     l.walks = walks.data();
     lease.run(l.teams * l.members, [&](int share) { kernels.forward(&call, share); });
@@ -143,15 +144,14 @@ void backward_in_segments(Lease& lease, Backward<T> call, const Weights<T>& weig
                           const Borders<T>& borders) {
   const Kernels<T>& kernels = kernels_of<T>();
   Layer<T>& l = call.layer;
-  const Extent state = borders.state;
   const int shares = l.teams * l.members;
   Block memory;
   Forward<T> again = forward_again(lease, l, weights, forward_chunk, segments, borders, memory);
   l.gates = again.layer.gates;
   l.cells = again.layer.cells;
   // The initial states' gradients are the running ones; a row's begins with its final state's.
-  copy_or_clear(call.d_hidden, state, call.d_hidden0);
-  if (borders.has_cell) copy_or_clear(call.d_cell, state, call.d_cell0);
+  copy_or_clear(call.d_hidden, borders.hidden_size, call.d_hidden0);
+  if (borders.has_cell()) copy_or_clear(call.d_cell, borders.cell_size, call.d_cell0);
   call.d_hidden = call.d_hidden0;
   call.d_cell = call.d_cell0;
   for (int segment = 0; segment < segments.count(); ++segment) {

@@ -28,17 +28,17 @@ class Segments {
   Extent positions_ = 0;
 };
 
-// Where the states before each segment are kept, (B, H) each.
+// Where the states before each segment are kept, (B, P) and, where there is a cell state, (B, H).
 template <class T> struct Borders {
   T* data;
-  Extent state;  // B * H
-  bool has_cell;
+  Extent hidden_size, cell_size;  // B * P; B * H, or 0
 
-  static Extent elements(const Segments& segments, Extent state, bool has_cell) {
-    return segments.count() * state * (has_cell ? 2 : 1);
+  bool has_cell() const { return cell_size > 0; }
+  Extent elements(const Segments& segments) const {
+    return segments.count() * (hidden_size + cell_size);
   }
-  T* hidden(int segment) const { return data + segment * state * (has_cell ? 2 : 1); }
-  T* cell(int segment) const { return has_cell ? hidden(segment) + state : nullptr; }
+  T* hidden(int segment) const { return data + segment * (hidden_size + cell_size); }
+  T* cell(int segment) const { return has_cell() ? hidden(segment) + hidden_size : nullptr; }
 };
 
 // `call` is set up for the whole walk, without gates and cells.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 #include "dispatch.hpp"
 #include "memory.hpp"
@@ -22,14 +23,28 @@ constexpr Extent backward_chunk_bytes = 384 << 10;
 
 bool has_cell(CellKind kind) {
   return kind == CellKind::lstm || kind == CellKind::general_lstm ||
-         kind == CellKind::coupled_lstm;
+         kind == CellKind::coupled_lstm || kind == CellKind::staged_lstm ||
+         kind == CellKind::staged_coupled_lstm;
 }
 
 bool has_options(CellKind kind) { return kind >= CellKind::general_rnn; }
+bool is_staged(CellKind kind) { return kind >= CellKind::staged_rnn; }
+
+int gates_of(CellKind kind) {
+  switch (kind) {
+    case CellKind::lstm:
+    case CellKind::general_lstm:
+    case CellKind::staged_lstm: return 4;
+    case CellKind::rnn_tanh:
+    case CellKind::rnn_relu:
+    case CellKind::general_rnn:
+    case CellKind::staged_rnn: return 1;
+    default: return 3;
+  }
+}
 
 template <class S> double work_of(const S& s) {
-  const bool gru = s.kind == CellKind::gru || s.kind == CellKind::general_gru;
-  const double gates = has_cell(s.kind) ? 4 : gru ? 3 : 1;
+  const double gates = has_cell(s.kind) ? 4 : gates_of(s.kind);
   return gates * static_cast<double>(s.units) * static_cast<double>(s.units);
 }
 
@@ -68,7 +83,7 @@ template <class T> class StackTape final : public Tape {
     for (const auto& b : dropped) sum += b.bytes();
     return static_cast<Extent>(sum);
   }
-  Extent width() const { return shape.units * shape.directions; }
+  Extent width() const { return shape.outputs() * shape.directions; }
 
   void prepare(const StackInput<T>& input, int teams) {
     const Kernels<T>& kernels = kernels_of<T>();
@@ -77,6 +92,8 @@ template <class T> class StackTape final : public Tape {
       s.kind = shape.kind;
       s.inputs = layer ? width() : shape.inputs;
       s.units = shape.units;
+      s.outputs = shape.outputs();
+      s.norm = shape.norm;
       kernels.measure(&s);
       layers.push_back(s);
     }
@@ -94,8 +111,7 @@ template <class T> class StackTape final : public Tape {
     for (int direction = 0; kept && direction < shape.directions; ++direction) {
       LayerTape<T>& walk = walks[layer * shape.directions + direction];
       if (const auto segments = segments_of(layer, direction)) {
-        const Extent state = input.batch.rows * s.units;
-        walk.borders = take(Borders<T>::elements(*segments, state, has_cell(shape.kind)));
+        walk.borders = take(borders_of(layer * shape.directions + direction, input.batch.rows).elements(*segments));
         continue;
       }
       walk.gates = take(plans[direction].positions() * s.position);
@@ -113,7 +129,8 @@ template <class T> class StackTape final : public Tape {
   }
 
   Borders<T> borders_of(int index, Extent rows) const {
-    return {walks[index].borders.template as<T>(), rows * shape.units, has_cell(shape.kind)};
+    return {walks[index].borders.template as<T>(), rows * shape.outputs(),
+            has_cell(shape.kind) ? rows * shape.units : 0};
   }
 
  private:
@@ -134,14 +151,14 @@ int teams_for(const StackShape& shape, const Batch& batch, int threads) {
 }
 
 int members_for(const Shape& s, const Batch& batch, int teams, int threads) {
-  if (teams > 1 || batch.rows >= threads) return 1;
+  if (teams > 1 || batch.rows >= threads || is_staged(s.kind)) return 1;
   const double useful = work_of(s) * static_cast<double>(batch.rows) / worth_a_member;
   return static_cast<int>(std::clamp(useful, 1.0, static_cast<double>(threads)));
 }
 
-// Features of one direction inside an array (B, T, directions * H).
-template <class T> Sequence<T> of_direction(Sequence<T> y, int direction, Extent units) {
-  if (y.data) y.data += direction * units;
+// Features of one direction inside an array (B, T, directions * P).
+template <class T> Sequence<T> of_direction(Sequence<T> y, int direction, Extent outputs) {
+  if (y.data) y.data += direction * outputs;
   return y;
 }
 
@@ -194,15 +211,15 @@ Layer<T> layer_of(const StackTape<T>& tape, const StackInput<T>& input, int laye
   const Plan& plan = tape.plans[direction];
   const Shape& shape = tape.layers[layer];
   const int index = layer * tape.shape.directions + direction;
-  const Extent state = index * input.batch.rows * shape.units;
+  const Extent before = index * input.batch.rows;
   Layer<T> l{};
   l.shape = &shape;
   l.walks = plan.walks().data();
   l.teams = static_cast<int>(plan.walks().size());
   l.members = members_for(shape, input.batch, l.teams, lease.ready());
   l.x = input_of(tape, input, layer);
-  l.hidden0 = offset_or_null(input.hidden, state);
-  l.cell0 = offset_or_null(input.cell, state);
+  l.hidden0 = offset_or_null(input.hidden, before * shape.outputs);
+  l.cell0 = offset_or_null(input.cell, before * shape.units);
   l.gates = tape.walks[index].gates.template as<T>();
   l.cells = tape.walks[index].cells.template as<T>();
   return l;
@@ -303,8 +320,8 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
         call.layer.bias = packing.bias;
         options.peephole = packing.peephole;
       }
-      call.output = of_direction(y, direction, s.units);
-      call.hidden = output.hidden + index * rows * s.units;
+      call.output = of_direction(y, direction, s.outputs);
+      call.hidden = output.hidden + index * rows * s.outputs;
       call.cell = offset_or_null(output.cell, index * rows * s.units);
       const int members = call.layer.members;
       const auto segments = tape->segments_of(layer, direction);
@@ -314,7 +331,7 @@ std::unique_ptr<Tape> stack_forward(const StackShape& shape, const StackInput<T>
       lease.run(call.layer.teams * members, [&](int share) {
         if (!segments) kernels.forward(&call, share);
         if (top && share % members == 0)
-          plan.clear_unvisited(share / members, call.output, s.units);
+          plan.clear_unvisited(share / members, call.output, s.outputs);
       });
     }
     if (!top && keep == false && layer > 0) tape->between[layer - 1] = Block();
@@ -334,8 +351,14 @@ template <class T> Extent tape_step(const StackShape& shape, bool gaps) {
                        : rnn                                 ? 0
                        : shape.kind == CellKind::general_rnn ? 1
                                                              : 4;
-  const Extent walks = shape.layers * shape.directions * slots * whole(shape.units);
-  const Extent outputs = (shape.layers - 1) * whole(shape.units * shape.directions);
+  Extent step = slots * whole(shape.units);
+  if (is_staged(shape.kind)) {
+    // The sums; or both normalised products, with their factors; and the cell state.
+    const Extent gates = static_cast<Extent>(gates_of(shape.kind)) * whole(shape.units);
+    step = (shape.norm ? 2 * gates + 16 : gates) + (has_cell(shape.kind) ? whole(shape.units) : 0);
+  }
+  const Extent walks = shape.layers * shape.directions * step;
+  const Extent outputs = (shape.layers - 1) * whole(shape.outputs() * shape.directions);
   return (walks + (gaps ? 2 : 1) * outputs) * static_cast<Extent>(sizeof(T));
 }
 
@@ -392,13 +415,14 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
       const Extent private_parts = call.layer.teams * s.gradient;
       const Block memory =
           block_of<T>(call.layer.teams * call.layer.scratch_stride + private_parts +
-                      s.packed_bias + s.packed_ih_back + s.packed_hh_back + 128);
+                      2 * s.packed_bias + s.packed_ih_back + s.packed_hh_back + 128);
       Cutter<T> cut{memory.template as<T>()};
       call.layer.scratch = cut.take(call.layer.teams * call.layer.scratch_stride);
       call.gradients = cut.take(private_parts);
       T* ih_back = d_x.data ? cut.take(s.packed_ih_back) : nullptr;
+      T* bias = is_staged(s.kind) ? cut.take(s.packed_bias) : nullptr;
       Packing<T> packing{&s,      input.weights[index], nullptr,
-                         nullptr, nullptr,              ih_back,
+                         nullptr, bias,                 ih_back,
                          cut.take(s.packed_hh_back),
                          input.weights[index].peephole ? cut.take(s.packed_bias) : nullptr};
       Options<T> options{};
@@ -407,15 +431,16 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
       call.layer.options = &options;
       const int packers = s.packed_hh > 1 << 15 ? lease.threads() : 1;
       lease.run(packers, [&](int share) { kernels.pack(&packing, share, packers); });
+      call.layer.bias = packing.bias;
       call.layer.ih_back = packing.ih_back;
       call.layer.hh_back = packing.hh_back;
-      call.output = of_direction(seen, direction, s.units);
-      call.d_output = of_direction(d_y, direction, s.units);
-      call.d_hidden = offset_or_null(gradients.d_hidden, index * rows * s.units);
+      call.output = of_direction(seen, direction, s.outputs);
+      call.d_output = of_direction(d_y, direction, s.outputs);
+      call.d_hidden = offset_or_null(gradients.d_hidden, index * rows * s.outputs);
       call.d_cell = offset_or_null(gradients.d_cell, index * rows * s.units);
       call.d_x = d_x;
       call.add_to_d_x = direction == 1;
-      call.d_hidden0 = gradients.d_hidden0 + index * rows * s.units;
+      call.d_hidden0 = gradients.d_hidden0 + index * rows * s.outputs;
       call.d_cell0 = offset_or_null(gradients.d_cell0, index * rows * s.units);
       call.weights = gradients.weights[index];
       const int members = call.layer.members;
@@ -444,6 +469,8 @@ void stack_trace(const Tape& kept, const StackInput<T>& input, Sequence<const T>
   const auto& tape = dynamic_cast<const StackTape<T>&>(kept);
   const Kernels<T>& kernels = kernels_of<T>();
   const StackShape& shape = tape.shape;
+  if (is_staged(shape.kind))
+    throw std::logic_error("there is no trace of cells whose step has several stages");
   const Extent rows = input.batch.rows, steps = input.batch.steps, units = shape.units;
   const int teams = static_cast<int>(tape.plans[0].walks().size());
   Lease lease(teams > 1 ? input.threads : 1);

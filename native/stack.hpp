@@ -16,6 +16,11 @@ struct StackShape {
   // Of general cells: gate, candidate, state; zoneout in expectation.
   Activation<double> gate, candidate, state;
   double keep_hidden, keep_cell;
+  // Of staged cells only.
+  Extent projection = 0;  // features of the state, 0 for as many as units
+  bool norm = false;      // layer normalisation
+
+  Extent outputs() const { return projection ? projection : units; }
 };
 
 // The masks of one layer and direction; null where there are none.
@@ -30,9 +35,9 @@ template <class T> struct StackInput {
   Batch batch;
   Sequence<const T> x;
   std::vector<Weights<T>> weights;  // (layers * directions)
-  const T *hidden, *cell;           // (layers * directions, B, H)
+  const T *hidden, *cell;           // (layers * directions, B, P), and H for the cell state
   std::vector<Noise<T>> noise;      // (layers * directions)
-  std::vector<const T*> gaps;       // (layers - 1) dropout masks (B, T, directions * H), or null
+  std::vector<const T*> gaps;       // (layers - 1) dropout masks (B, T, directions * P), or null
   int threads;
   const PackedStack<T>* packed = nullptr;  // the weights for forward, or null: pack them
   // Keep the state after about so many steps, and compute the rest again in backward; 0: keep all.
@@ -40,14 +45,14 @@ template <class T> struct StackInput {
   Extent recompute = 0;
 };
 template <class T> struct StackOutput {
-  Sequence<T> y;                    // (B, T, directions * H)
-  T *hidden, *cell;                 // (layers * directions, B, H)
+  Sequence<T> y;                    // (B, T, directions * P)
+  T *hidden, *cell;                 // (layers * directions, B, P), and H for the cell state
 };
 template <class T> struct StackGradients {
   Sequence<const T> d_y;            // data may be null
   const T *d_hidden, *d_cell;       // may be null
   Sequence<T> d_x;                  // data may be null
-  T *d_hidden0, *d_cell0;           // (layers * directions, B, H)
+  T *d_hidden0, *d_cell0;           // (layers * directions, B, P), and H for the cell state
   std::vector<WeightGradients<T>> weights;
 };
 

@@ -38,7 +38,7 @@ Stream<T>::Stream(std::shared_ptr<const PackedStack<T>> weights, Extent rows, T*
       threads_(threads) {
   const Kernels<T>& kernels = kernels_of<T>();
   const StackShape& shape = weights_->shape();
-  const Extent state = rows * shape.units;
+  const Extent state = rows * shape.outputs();
   Extent scratch = 0;
   for (int i = 0; i < shape.layers; ++i) {
     const PackedLayer<T>& packed = weights_->layer(i, 0);
@@ -55,7 +55,7 @@ Stream<T>::Stream(std::shared_ptr<const PackedStack<T>> weights, Extent rows, T*
     l.teams = static_cast<int>(plan_.walks().size());
     l.members = 1;
     l.hidden0 = call.hidden = hidden + i * state;
-    l.cell0 = call.cell = cell ? cell + i * state : nullptr;
+    l.cell0 = call.cell = cell ? cell + i * rows * shape.units : nullptr;
     l.chunk = 1;
     l.scratch_stride = kernels.forward_scratch(&l);
     scratch = std::max(scratch, l.teams * l.scratch_stride);
@@ -67,8 +67,8 @@ Stream<T>::Stream(std::shared_ptr<const PackedStack<T>> weights, Extent rows, T*
   for (int i = 0; i < shape.layers; ++i) {
     calls_[i].layer.scratch = memory_.template as<T>();
     if (i + 1 == shape.layers) break;
-    calls_[i].output = {between, shape.units, 0};
-    calls_[i + 1].layer.x = {between, shape.units, 0};
+    calls_[i].output = {between, shape.outputs(), 0};
+    calls_[i + 1].layer.x = {between, shape.outputs(), 0};
     between += aligned(state);
   }
 }
@@ -76,7 +76,7 @@ Stream<T>::Stream(std::shared_ptr<const PackedStack<T>> weights, Extent rows, T*
 template <class T> void Stream<T>::step(const T* x, T* y) {
   const Kernels<T>& kernels = kernels_of<T>();
   calls_.front().layer.x = {x, weights_->shape().inputs, 0};
-  calls_.back().output = {y, weights_->shape().units, 0};
+  calls_.back().output = {y, weights_->shape().outputs(), 0};
   const int teams = calls_.front().layer.teams;
   if (teams == 1) {
     for (const Forward<T>& call : calls_) kernels.forward(&call, 0);

@@ -106,8 +106,8 @@ void define_stream(nb::module_& m) {
       .value("bf16", relembra::Storage::bf16)
       .value("int8", relembra::Storage::int8);
   nb::class_<PackedWeights>(m, "PackedWeights",
-                            "A snapshot of a stack's weights, five addresses for each layer and "
-                            "direction, packed for the forward products. Of narrow storage seven: "
+                            "A snapshot of a stack's weights, ten addresses for each layer and "
+                            "direction, packed for the forward products. Of narrow storage twelve: "
                             "the scales of both matrices, or 0, come last.")
       .def("__init__",
            [](PackedWeights* self, const relembra::StackShape& shape, bool twofold,

@@ -26,15 +26,23 @@ using relembra::Extent;
 template <class T> struct Problem {
   relembra::StackShape shape;
   Extent rows, steps;
-  std::vector<T> x, weights, hidden, cell, gap, d_y, state_mask, candidate_mask, zone;
+  std::vector<T> x, weights, hidden, cell, gap, d_y, state_mask, candidate_mask, zone, cell_zone;
   std::vector<std::int64_t> lengths;
   std::vector<char> mask, reset;
-  int gates = 1;
+  int gates = 1, peepholes = 0;
 
-  Extent states() const {
-    return shape.layers * shape.directions * rows * shape.units;
+  Extent walks() const { return shape.layers * shape.directions; }
+  Extent states() const { return walks() * rows * shape.outputs(); }
+  Extent cells() const { return walks() * rows * shape.units; }
+  Extent width() const { return shape.outputs() * shape.directions; }
+  // Elements of each field of a layer's weights.
+  std::vector<Extent> sizes(int layer) const {
+    const Extent units = gates * shape.units, inputs = layer ? width() : shape.inputs;
+    const Extent norms = shape.norm ? units : 0, norm = shape.norm ? shape.units : 0;
+    const Extent hr = shape.projection * shape.units;
+    return {units * inputs, units * shape.outputs(), units, units, hr, peepholes * shape.units,
+            norms,          norms,                   norm,  norm};
   }
-  Extent width() const { return shape.units * shape.directions; }
 };
 
 template <class T> Problem<T> draw(std::mt19937& random) {
@@ -45,17 +53,25 @@ template <class T> Problem<T> draw(std::mt19937& random) {
     for (T& x : v) x = static_cast<T>(0.3 * normal(random));
   };
   Problem<T> p;
-  p.shape.kind = static_cast<CellKind>(random() % 8);
+  p.shape.kind = static_cast<CellKind>(random() % 13);
   switch (p.shape.kind) {
     case CellKind::lstm:
-    case CellKind::general_lstm: p.gates = 4; break;
-    case CellKind::gru:
-    case CellKind::general_gru:
-    case CellKind::coupled_lstm: p.gates = 3; break;
-    default: p.gates = 1;
+    case CellKind::general_lstm:
+    case CellKind::staged_lstm: p.gates = 4; break;
+    case CellKind::rnn_tanh:
+    case CellKind::rnn_relu:
+    case CellKind::general_rnn:
+    case CellKind::staged_rnn: p.gates = 1; break;
+    default: p.gates = 3;
   }
+  const CellKind kind = p.shape.kind;
+  const bool staged_lstm =
+      kind == CellKind::staged_lstm || kind == CellKind::staged_coupled_lstm;
+  const bool general_lstm =
+      kind == CellKind::general_lstm || kind == CellKind::coupled_lstm || staged_lstm;
+  if (general_lstm && random() % 2) p.peepholes = p.gates - 1;
   const auto function = [&]() -> relembra::Activation<double> {
-    return {static_cast<relembra::Function>(random() % 7), 0.2, 0.5, 0.7};
+    return {static_cast<relembra::Function>(random() % 8), 0.2, 0.5, 0.7};
   };
   p.shape.gate = function();
   p.shape.candidate = function();
@@ -64,6 +80,10 @@ template <class T> Problem<T> draw(std::mt19937& random) {
   p.shape.keep_cell = 0.2;
   p.shape.inputs = upto(40);
   p.shape.units = random() % 4 ? upto(50) : 100 + upto(200);
+  if (staged_lstm || kind == CellKind::staged_gru_before) p.shape.norm = random() % 2;
+  else p.shape.norm = kind >= CellKind::staged_rnn;
+  if (staged_lstm && p.shape.units > 1 && random() % 2)
+    p.shape.projection = upto(static_cast<int>(p.shape.units) - 1);
   p.shape.layers = upto(2);
   p.shape.directions = upto(2);
   p.rows = static_cast<Extent>(random() % 20);
@@ -72,15 +92,15 @@ template <class T> Problem<T> draw(std::mt19937& random) {
   fill(p.x, p.rows * p.steps * p.shape.inputs);
   Extent weights = 0;
   for (int layer = 0; layer < p.shape.layers; ++layer)
-    weights += p.shape.directions * p.gates * p.shape.units *
-               ((layer ? p.width() : p.shape.inputs) + p.shape.units + 2);
+    for (const Extent size : p.sizes(layer)) weights += p.shape.directions * size;
   fill(p.weights, weights);
   fill(p.hidden, p.states());
-  fill(p.cell, p.states());
+  fill(p.cell, p.cells());
   fill(p.d_y, p.rows * p.steps * p.width());
-  if (random() % 2) fill(p.state_mask, p.rows * p.shape.units);
+  if (random() % 2) fill(p.state_mask, p.rows * p.shape.outputs());
   if (random() % 2) fill(p.candidate_mask, p.rows * p.steps * p.shape.units);
-  if (random() % 2) fill(p.zone, p.rows * p.steps * p.shape.units);
+  if (random() % 2) fill(p.zone, p.rows * p.steps * p.shape.outputs());
+  if (random() % 2) fill(p.cell_zone, p.rows * p.steps * p.shape.units);
   if (random() % 2) fill(p.gap, p.rows * p.steps * p.width());
   if (random() % 2)
     for (Extent r = 0; r < p.rows; ++r)
@@ -122,7 +142,7 @@ template <class T> relembra::StackInput<T> input_of(const Problem<T>& p, int thr
   const auto mask_of = [](const std::vector<T>& v) { return v.empty() ? nullptr : v.data(); };
   input.noise.resize(p.shape.layers * p.shape.directions,
                      {mask_of(p.state_mask), mask_of(p.candidate_mask), mask_of(p.zone),
-                      mask_of(p.zone)});
+                      mask_of(p.cell_zone)});
   return input;
 }
 
@@ -131,10 +151,10 @@ template <class T> Result<T> compute(const Problem<T>& p, int threads) {
   Result<T> r;
   r.y.resize(p.rows * p.steps * p.width());
   r.hidden.resize(p.states());
-  r.cell.resize(p.states());
+  r.cell.resize(p.cells());
   r.d_x.resize(p.x.size());
   r.d_hidden0.resize(p.states());
-  r.d_cell0.resize(p.states());
+  r.d_cell0.resize(p.cells());
   r.d_weights.resize(p.weights.size());
   relembra::StackGradients<T> gradients{
       {p.d_y.data(), p.steps * p.width(), p.width()},
@@ -147,13 +167,15 @@ template <class T> Result<T> compute(const Problem<T>& p, int threads) {
   Extent at = 0;
   for (int layer = 0; layer < p.shape.layers; ++layer)
     for (int d = 0; d < p.shape.directions; ++d) {
-      const Extent rows = p.gates * p.shape.units;
-      const Extent ih = rows * (layer ? p.width() : p.shape.inputs), hh = rows * p.shape.units;
-      const T* w = p.weights.data() + at;
-      T* g = r.d_weights.data() + at;
-      input.weights.push_back({w, w + ih, w + ih + hh, w + ih + hh + rows, nullptr});
-      gradients.weights.push_back({g, g + ih, g + ih + hh, g + ih + hh + rows, nullptr});
-      at += ih + hh + 2 * rows;
+      const T* w[relembra::weight_fields];
+      T* g[relembra::weight_fields];
+      const std::vector<Extent> sizes = p.sizes(layer);
+      for (int i = 0; i < relembra::weight_fields; at += sizes[i++]) {
+        w[i] = sizes[i] ? p.weights.data() + at : nullptr;
+        g[i] = sizes[i] ? r.d_weights.data() + at : nullptr;
+      }
+      input.weights.push_back({w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9]});
+      gradients.weights.push_back({g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9]});
     }
   const relembra::Sequence<T> y{r.y.data(), p.steps * p.width(), p.width()};
   const auto tape = relembra::stack_forward<T>(p.shape, input,
@@ -229,7 +251,8 @@ void check_narrow(const Problem<float>& p, std::mt19937& random) {
     const void* hh = matrix(rows * p.shape.units);
     given.narrow.push_back({given.storage, ih, hh, bf16 ? nullptr : vector(rows),
                             bf16 ? nullptr : vector(rows)});
-    given.weights.push_back({nullptr, nullptr, vector(rows), nullptr, nullptr});
+    given.weights.push_back({});
+    given.weights.back().bias_ih = vector(rows);
   }
   std::vector<std::vector<float>> found;
   for (int threads : {1, 3}) {

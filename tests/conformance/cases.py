@@ -167,13 +167,8 @@ def _torch_takes(spec: StackSpec, call: dict, x) -> bool:
 
 def _native_takes(spec: StackSpec, call: dict, x) -> bool:
     """What our own kernels can do."""
-    if x.dtype not in (torch.float32, torch.float64):
-        return False
-    cell = spec.cell
-    used = {cell.activation, cell.state_activation or cell.activation, cell.gate_activation}
-    if cell.layer_norm or cell.projection or not cell.reset_after:
-        return False
-    return "gelu" not in {f.name for f in used}
+    staged = spec.cell.layer_norm or spec.cell.projection or not spec.cell.reset_after
+    return x.dtype in (torch.float32, torch.float64) and not (call.get("trace") and staged)
 
 
 # A path that is added says here what it takes; without that its conformance tests fail.

@@ -15,15 +15,28 @@ CELLS = [
     CellSpec(kind="lstm"),
     CellSpec(kind="gru"),
 ]
+VARIANTS = [
+    CellSpec(kind="rnn", layer_norm=True),
+    CellSpec(kind="lstm", activation=Activation("gelu"), zoneout_hidden=0.2),
+    CellSpec(kind="lstm", layer_norm=True, peepholes=True, zoneout_cell=0.1),
+    CellSpec(kind="lstm", projection=9),
+    CellSpec(kind="lstm", projection=17, layer_norm=True, coupled=True),
+    CellSpec(kind="gru", layer_norm=True),
+    CellSpec(kind="gru", reset_after=False),
+    CellSpec(kind="gru", reset_after=False, layer_norm=True),
+]
+LARGE = [CellSpec(kind=kind) for kind in ("rnn", "lstm", "gru")] + VARIANTS
 SIZES = st.one_of(st.integers(1, 40), st.integers(41, 150))
 
 
 @st.composite
 def problems(draw, both_directions=True):
+    cell = draw(st.sampled_from(CELLS + VARIANTS))
+    least = cell.projection + 1
     spec = StackSpec(
-        cell=draw(st.sampled_from(CELLS)),
+        cell=cell,
         input_size=draw(SIZES),
-        hidden_size=draw(SIZES),
+        hidden_size=draw(SIZES.map(lambda size: max(size, least))),
         num_layers=draw(st.integers(1, 2)),
         bidirectional=draw(st.booleans()) if both_directions else False,
         bias=draw(st.booleans()),
@@ -38,7 +51,7 @@ def problems(draw, both_directions=True):
     scale = spec.hidden_size**-0.5
     parameters = {k: normal(*shape) * scale for k, shape in spec.parameter_shapes().items()}
     count = spec.num_layers * spec.directions
-    call = {"hidden": normal(count, rows, spec.hidden_size)}
+    call = {"hidden": normal(count, rows, spec.state_size)}
     if spec.cell.has_cell_state:
         call["cell"] = normal(count, rows, spec.hidden_size)
     return spec, parameters, normal(rows, steps, spec.input_size), call
@@ -95,11 +108,11 @@ def test_any_number_of_threads(problem, count):
         equal(run(spec, parameters, x, **call), one)
 
 
-@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", LARGE)
 @pytest.mark.parametrize("rows", [1, 3, 64])
-def test_threads_where_the_work_is_worth_them(kind, rows):
+def test_threads_where_the_work_is_worth_them(cell, rows):
     """Large enough that rows are parted, or that the units of one row are."""
-    spec = StackSpec(cell=CellSpec(kind=kind), input_size=9, hidden_size=260, bidirectional=True)
+    spec = StackSpec(cell=cell, input_size=9, hidden_size=260, bidirectional=True)
     source = torch.Generator().manual_seed(0)
     parameters = {
         k: torch.randn(s, generator=source) / 16 for k, s in spec.parameter_shapes().items()
@@ -160,10 +173,10 @@ def test_memory_layout_means_nothing(problem, odd):
     equal(run(spec, parameters, features_apart, **call), expected)
 
 
-@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
-def test_training_repeats_its_bits(kind):
+@pytest.mark.parametrize("cell", LARGE)
+def test_training_repeats_its_bits(cell):
     """The same number of threads gives the same gradients, bit for bit."""
-    spec = StackSpec(cell=CellSpec(kind=kind), input_size=7, hidden_size=90, num_layers=2)
+    spec = StackSpec(cell=cell, input_size=7, hidden_size=90, num_layers=2)
     source = torch.Generator().manual_seed(0)
     parameters = {
         k: (torch.randn(s, generator=source) / 9).requires_grad_()

@@ -15,12 +15,17 @@ MASK = torch.ones(2, 5, dtype=torch.bool)
 PACKED = pack_sequence([torch.zeros(3, 3), torch.zeros(1, 3)])
 KINDS = (nn.RNN, nn.LSTM, nn.GRU)
 
+HALF = torch.bfloat16
 SLOW = [
-    (nn.RNN(3, 4, nonlinearity="gelu"), {}, "PyTorch's rnn does not know the activation gelu"),
-    (nn.RNN(3, 4, layer_norm=True), {}, "layer normalisation"),
-    (nn.LSTM(3, 4, activation="gelu"), {}, "the activation gelu"),
-    (nn.LSTM(3, 4, layer_norm=True, peepholes=True), {}, "layer normalisation"),
-    (nn.GRU(3, 4, reset_after=False), {}, "the reset gate before the product"),
+    (
+        nn.RNN(3, 4, nonlinearity="gelu", dtype=HALF),
+        {},
+        "PyTorch's rnn does not know the activation",
+    ),
+    (nn.RNN(3, 4, layer_norm=True, dtype=HALF), {}, "float64, not in torch.bfloat16"),
+    (nn.LSTM(3, 4, layer_norm=True, peepholes=True, dtype=HALF), {}, "layer normalisation"),
+    (nn.GRU(3, 4, reset_after=False, dtype=HALF), {}, "the reset gate before the product"),
+    (nn.LSTM(3, 4, layer_norm=True), {"trace": True}, "several stages"),
 ]
 FAST = [
     (nn.RNN(3, 4, nonlinearity="relu"), {}),
@@ -31,6 +36,13 @@ FAST = [
     (nn.GRU(3, 4, recurrent_dropout=0.5, recurrent_dropout_kind="weights"), {}),
     (nn.LSTM(3, 4, recurrent_dropout=0.5).eval(), {}),
     (nn.RNN(3, 4, nonlinearity="sigmoid"), {}),
+    (nn.RNN(3, 4, nonlinearity="gelu"), {}),
+    (nn.RNN(3, 4, layer_norm=True), {}),
+    (nn.LSTM(3, 4, activation="gelu"), {}),
+    (nn.LSTM(3, 4, layer_norm=True, peepholes=True), {}),
+    (nn.LSTM(3, 4, proj_size=2), {}),
+    (nn.GRU(3, 4, layer_norm=True), {}),
+    (nn.GRU(3, 4, reset_after=False), {}),
     (nn.LSTM(3, 4, activation="relu"), {}),
     (nn.LSTM(3, 4, state_activation="identity"), {}),
     (nn.LSTM(3, 4, gate_activation="hard_sigmoid"), {}),
@@ -51,13 +63,14 @@ FAST = [
 )
 def test_slow_path_is_said_once_with_its_reason(layer, call, reason):
     layer = copy.deepcopy(layer)
+    x = X.to(layer.weight_ih_l0.dtype)
     with pytest.warns(SlowPathWarning, match=reason.replace("'", ".")) as said:
-        layer(X, **call)
+        layer(x, **call)
     assert [w.filename for w in said] == [__file__]  # it points at who called the layer
     assert f"{type(layer).__name__} takes the slow reference path" in str(said[0].message)
     assert layer.last_path == "reference"
-    layer(X, **call)  # warnings are errors: a second one would fail
-    choice = explain(layer, X, **call)
+    layer(x, **call)  # warnings are errors: a second one would fail
+    choice = explain(layer, x, **call)
     assert (choice.path, choice.slow) == ("reference", True)
     assert reason in choice.reason and str(choice) == f"reference: {choice.reason}"
 
@@ -86,11 +99,11 @@ def test_another_reason_is_said_again():
 
 
 def test_packed_input_points_at_its_caller_too():
-    layer = nn.GRU(3, 4, reset_after=False)
+    layer, packed = nn.GRU(3, 4, reset_after=False, dtype=HALF), PACKED.to(HALF)
     with pytest.warns(SlowPathWarning) as said:
-        layer(PACKED)
+        layer(packed)
     assert said[0].filename == __file__
-    assert explain(layer, PACKED).path == "reference"
+    assert explain(layer, packed).path == "reference"
     assert explain(nn.GRU(3, 4), PACKED).path == "native"
 
 

@@ -187,19 +187,36 @@ def test_what_is_given_to_start_is_not_changed():
     assert same(hx, before)
 
 
-SLOW = [
+VARIANTS = [
     nn.LSTM(3, 4, activation="gelu"),
-    nn.LSTM(3, 4, 2, proj_size=2, layer_norm=True),
-    nn.LSTM(3, 4, layer_norm=True, peepholes=True),
-    nn.GRU(3, 4, reset_after=False),
-    nn.RNN(3, 4, nonlinearity="gelu"),
+    nn.LSTM(3, 21, 2, proj_size=18, layer_norm=True),
+    nn.LSTM(3, 4, 2, proj_size=2, coupled=True, zoneout=0.1),
+    nn.LSTM(3, 37, layer_norm=True, peepholes=True),
+    nn.GRU(3, 33, 2, layer_norm=True),
+    nn.GRU(3, 20, reset_after=False, layer_norm=True),
+    nn.GRU(3, 4, 3, reset_after=False),
+    nn.RNN(3, 40, 2, layer_norm=True),
 ]
 
 
-@pytest.mark.parametrize("layer", SLOW, ids=lambda layer: repr(layer))
-def test_other_options_take_the_reference_path_and_say_so_once(layer):
+@pytest.mark.parametrize("layer", VARIANTS, ids=lambda layer: repr(layer))
+def test_steps_of_the_variants_have_the_bits_of_the_whole(layer):
     layer = copy.deepcopy(layer).eval()
-    x = torch.randn(5, 2, 3)
+    for rows in (1, 5):
+        x = torch.randn(6, rows, 3)
+        state = layer.start(rows)
+        assert state.path == "native"
+        output = stepped(layer, x, state)
+        with torch.no_grad():
+            expected, hx = layer(x)
+        assert torch.equal(output, expected)
+        assert same(state.hx(), hx)
+
+
+@pytest.mark.parametrize("layer", VARIANTS, ids=lambda layer: repr(layer))
+def test_other_types_take_the_reference_path_and_say_so_once(layer):
+    layer = copy.deepcopy(layer).eval().bfloat16()
+    x = torch.randn(5, 2, 3).bfloat16()
     with pytest.warns(SlowPathWarning, match="takes the slow reference path") as said:
         state = layer.start(2)
     assert [w.filename for w in said] == [__file__]

@@ -27,6 +27,7 @@ __all__ = [
     "apart",
     "form_of",
     "is_plain",
+    "is_staged",
     "joined",
     "layers_of",
     "native_shape",
@@ -37,12 +38,10 @@ __all__ = [
     "spread",
 ]
 
-FIELDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole")
+FIELDS = LayerWeights._fields
 """The parameters of a layer and direction that the core reads, in its order."""
 MASKS = ("state", "candidate", "zoneout_hidden", "zoneout_cell")
 """The masks of a layer and direction, likewise. That of the weights is a product before it."""
-
-_PLACES = tuple(LayerWeights._fields.index(name) for name in FIELDS)
 
 
 class Operands(NamedTuple):
@@ -76,6 +75,7 @@ class Form(NamedTuple):
     constants: Sequence[float] = ()
     zoneout_hidden: float = 0.0  # in expectation, where there are no masks
     zoneout_cell: float = 0.0
+    norm: bool = False
 
     @property
     def has_cell(self) -> bool:
@@ -92,10 +92,19 @@ def is_plain(cell: CellSpec) -> bool:
         and (cell.state_activation or cell.activation).name == cell.activation.name
         and cell.gate_activation.name == "sigmoid"
         and not (cell.peepholes or cell.coupled or cell.zoneout_hidden or cell.zoneout_cell)
+        and not is_staged(cell)
     )
 
 
+def is_staged(cell: CellSpec) -> bool:
+    """Whether a step of a cell has several stages in the kernels."""
+    return cell.layer_norm or bool(cell.projection) or not cell.reset_after
+
+
 def _kind(cell: CellSpec, plain: bool) -> str:
+    if is_staged(cell):
+        name = "coupled_lstm" if cell.coupled else cell.kind
+        return f"staged_{name}" if cell.reset_after else "staged_gru_before"
     if not plain:
         return "coupled_lstm" if cell.coupled else f"general_{cell.kind}"
     return f"rnn_{cell.activation.name}" if cell.kind == "rnn" else cell.kind
@@ -116,6 +125,7 @@ def _form(
         constants=tuple(c for f in used for c in _constants(f)),
         zoneout_hidden=cell.zoneout_hidden,
         zoneout_cell=cell.zoneout_cell,
+        norm=cell.layer_norm,
     )
 
 
@@ -154,7 +164,7 @@ def operands_of(request: Request) -> Operands:
 
 def parameters_of(weights: LayerWeights) -> tuple[Tensor | None, ...]:
     """Return the parameters that the core reads, None where there are none."""
-    return tuple([weights[place] for place in _PLACES])
+    return tuple(weights)
 
 
 def _moved(tensor: Tensor | None, device: torch.device, dtype: torch.dtype) -> Tensor | None:
@@ -266,4 +276,6 @@ def shape_of(form: Form, inputs: int) -> Any:
         state,
         form.zoneout_hidden,
         form.zoneout_cell,
+        form.states if form.states != form.units else 0,
+        form.norm,
     )

@@ -19,7 +19,6 @@ from torch.autograd import forward_ad
 from relembra.engine._form import FIELDS, native_shape
 from relembra.engine._functional import is_functional
 from relembra.engine._native_path import like_steps, pack_by_addresses
-from relembra.engine._native_refusal import cell_refusal
 from relembra.engine._packed import kept
 from relembra.engine._spec import StackSpec
 
@@ -35,7 +34,7 @@ def infer(
     hidden: Tensor | None,
     cell: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor | None] | None:
-    """Return output (B, T, D*H) and final states, or None where the usual way must be taken.
+    """Return output (B, T, D*P) and final states, or None where the usual way must be taken.
 
     Parameters
     ----------
@@ -46,14 +45,12 @@ def infer(
     x
         Input, (B, T, I).
     hidden, cell
-        Initial states, (L*D, B, H), or None for zeros.
+        Initial states, (L*D, B, P) and (L*D, B, H), or None for zeros.
     """
     if torch.is_grad_enabled() or _is_watched() or not _fits(spec, x, hidden, cell):
         return None
-    order = _order_of(spec)
-    if order is None or len(parameters) != order[1]:
-        return None
-    held = _held(order[0], parameters, x.dtype)
+    names, count = _order_of(spec)
+    held = _held(names, parameters, x.dtype) if len(parameters) == count else None
     if held is None:
         return None
     shape = native_shape(spec, masks=False)
@@ -96,24 +93,24 @@ def _fits(spec: StackSpec, x: Tensor, hidden: Tensor | None, cell: Tensor | None
             return False
         if hidden is None:
             return True
-    state = (spec.num_layers * spec.directions, rows, spec.hidden_size)
-    states = (hidden, cell) if spec.cell.has_cell_state else (hidden,)
+    count = spec.num_layers * spec.directions
+    states: list[tuple[Tensor | None, int]] = [(hidden, spec.state_size)]
+    if spec.cell.has_cell_state:
+        states.append((cell, spec.hidden_size))
     return all(
         type(t) is Tensor
-        and t.shape == state
+        and t.shape == (count, rows, features)
         and t.dtype is x.dtype
         and t.is_cpu
         and t.layout == torch.strided
         and t.is_contiguous()
-        for t in states
+        for t, features in states
     )
 
 
 @lru_cache(maxsize=256)
-def _order_of(spec: StackSpec) -> tuple[Sequence[str | None], int] | None:
+def _order_of(spec: StackSpec) -> tuple[Sequence[str | None], int]:
     """Return the names of the parameters as the core takes them, and how many there are."""
-    if cell_refusal(spec.cell) is not None:
-        return None
     known = spec.parameter_shapes()
     names = [field + suffix for suffix in spec.suffixes() for field in FIELDS]
     return [name if name in known else None for name in names], len(known)
@@ -123,10 +120,10 @@ def _run(
     spec: StackSpec, packed: Any, x: Tensor, hidden: Tensor | None, cell: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     rows, steps = x.shape[0], x.shape[1]
-    output = like_steps(x, spec.hidden_size * spec.directions)
-    states = (spec.num_layers * spec.directions, rows, spec.hidden_size)
-    last = x.new_empty(states)
-    last_cell = x.new_empty(states) if spec.cell.has_cell_state else None
+    count = spec.num_layers * spec.directions
+    output = like_steps(x, spec.state_size * spec.directions)
+    last = x.new_empty(count, rows, spec.state_size)
+    last_cell = x.new_empty(count, rows, spec.hidden_size) if spec.cell.has_cell_state else None
     packed.run(
         rows,
         steps,

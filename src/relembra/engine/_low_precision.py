@@ -18,12 +18,11 @@ from torch import Tensor
 from relembra import _native
 from relembra._errors import ConfigError, DataError
 from relembra.engine._choice import Choice
-from relembra.engine._form import native_shape
+from relembra.engine._form import FIELDS, native_shape
 from relembra.engine._functional import is_functional
 from relembra.engine._holding import hold_output
 from relembra.engine._linear import check_linear
 from relembra.engine._native_path import run_packed
-from relembra.engine._native_refusal import FUNCTIONS
 from relembra.engine._operators import address_of
 from relembra.engine._packed import kept
 from relembra.engine._request import Recurrence, Request
@@ -74,14 +73,12 @@ def check_storage(storage: str) -> None:
 
 def check_stored_cell(cell: CellSpec) -> None:
     """Raise ConfigError for what is not computed from weights in low precision."""
-    used = (cell.activation, cell.state_activation or cell.activation, cell.gate_activation)
-    lacking = [f"the activation {f.name}" for f in used if f.name not in FUNCTIONS]
     checks = {
         "the reset gate before the product": not cell.reset_after,
         "layer normalisation": cell.layer_norm,
         "projection": bool(cell.projection),
     }
-    lacking += [name for name, asked in checks.items() if asked]
+    lacking = [name for name, asked in checks.items() if asked]
     if lacking:
         raise ConfigError(
             f"a {cell.kind} in low precision does not know {', '.join(lacking)}; keep this layer "
@@ -219,7 +216,13 @@ def _packed(spec: StackSpec, layers: list[StoredLayer]) -> Any:
         threads = torch.get_num_threads()
         return _native.PackedWeights(shape, False, addresses, threads, storage)
 
-    return _kept(tuple(t for layer in layers for t in layer), shape, pack)
+    return _kept(tuple(t for layer in layers for t in _as_core_reads(layer)), shape, pack)
+
+
+def _as_core_reads(layer: StoredLayer) -> tuple[Tensor | None, ...]:
+    """Return the parameters in the core's order, the scales behind them."""
+    own = [getattr(layer, field, None) for field in FIELDS]
+    return (*own, layer.scale_ih, layer.scale_hh)
 
 
 def _kept(tensors: tuple[Tensor | None, ...], purpose: object, pack: Any) -> Any:

@@ -158,11 +158,8 @@ def _forward(
     plain = _side_by_side(leaves)
     spec, x = given.spec, plain[0]
     shape = native_shape(spec, bool(given.masks))
-    rows, units = x.shape[0], spec.hidden_size
-    count = spec.num_layers * spec.directions
-    output = like_steps(x, units * spec.directions)  # (B, T, D*H)
-    hidden = x.new_empty(count, rows, units)
-    cell = x.new_empty(count, rows, units) if spec.cell.has_cell_state else None
+    output = like_steps(x, spec.state_size * spec.directions)  # (B, T, D*P)
+    hidden, cell = _states(spec, x)
     if packed is None and not keep and not _is_small(spec):
         packed = _packed(shape, x.dtype, leaves[3:])
     tape = _native.forward(
@@ -179,6 +176,13 @@ def _forward(
         given.segment,
     )
     return output, hidden, cell, tape
+
+
+def _states(spec: StackSpec, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return fresh memory for the hidden states (L*D, B, P) and the cell states (L*D, B, H)."""
+    before = (spec.num_layers * spec.directions, x.shape[0])
+    hidden = x.new_empty(*before, spec.state_size)
+    return hidden, x.new_empty(*before, spec.hidden_size) if spec.cell.has_cell_state else None
 
 
 def _is_small(spec: StackSpec) -> bool:
@@ -278,9 +282,7 @@ def _backward(
     d_hidden = None if upstream[1] is None else upstream[1].contiguous()
     d_cell = None if upstream[2] is None else upstream[2].contiguous()
     d_x = like_steps(x, x.shape[2]) if needed[0] else None
-    state = (given.spec.num_layers * given.spec.directions, x.shape[0], given.spec.hidden_size)
-    d_hidden0 = x.new_empty(state)
-    d_cell0 = x.new_empty(state) if given.spec.cell.has_cell_state else None
+    d_hidden0, d_cell0 = _states(given.spec, x)
     d_weights = [
         None if t is None else torch.empty_like(t, memory_format=torch.contiguous_format)
         for t in plain[3:]
@@ -301,10 +303,6 @@ def _backward(
     return [g if wanted else None for g, wanted in zip(found, needed, strict=True)]
 
 
-def _layer_weights(leaves: list[Tensor | None]) -> LayerWeights:
-    return LayerWeights(**cast(Any, dict(zip(FIELDS, leaves, strict=True))))
-
-
 def _differentiable(
     ctx: Any,
     leaves: list[Tensor | None],
@@ -313,7 +311,10 @@ def _differentiable(
 ) -> list[Tensor | None]:
     """Return the gradients, differentiable if wanted, by way of the reference path."""
     given: _Given = ctx.given
-    weights = [_layer_weights(leaves[at : at + _FIELDS]) for at in range(3, len(leaves), _FIELDS)]
+    weights = [
+        LayerWeights(*leaves[at : at + _FIELDS])  # type: ignore[arg-type]
+        for at in range(3, len(leaves), _FIELDS)
+    ]
     noise = given.request.noise
     if noise:  # the recurrent weights among the leaves are masked already
         noise = noise._replace(layers=tuple(n._replace(weights=None) for n in noise.layers))

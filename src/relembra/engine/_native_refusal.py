@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
-from relembra.engine._form import parameters_of
+from relembra.engine._form import is_staged, parameters_of
 from relembra.engine._functional import functional_refusal, is_functional
 from relembra.engine._noise import LayerNoise, StackNoise
 from relembra.engine._request import Request
-from relembra.engine._spec import CellSpec
 
 __all__ = [
-    "FUNCTIONS",
-    "cell_refusal",
     "computed",
     "in_graph",
     "masks_of",
@@ -26,17 +22,11 @@ __all__ = [
 
 _MOST = 2**31 - 1  # rows and steps
 _PLAIN = (Tensor, torch.nn.Parameter, FakeTensor)
-FUNCTIONS = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "identity")
-"""The activations that the core computes."""
 
 
 def native_refusal(request: Request) -> str | None:
     """Return why the native core cannot compute this request, or None when it can."""
-    return (
-        cell_refusal(request.spec.cell)
-        or _call_refusal(request)
-        or _tensor_refusal(computed(request))
-    )
+    return _call_refusal(request) or _tensor_refusal(computed(request))
 
 
 def computed(request: Request) -> Request:
@@ -53,31 +43,8 @@ def computed(request: Request) -> Request:
     return replace(request, x=request.x.to(dtype), hidden=hidden, cell=cell, noise=noise)
 
 
-def cell_refusal(cell: CellSpec) -> str | None:
-    """Return which options of a cell the core does not know, or None."""
-    # The compiler traces through a cache, and warns that it does.
-    return _find_refusal(cell) if torch.compiler.is_compiling() else _known_refusal(cell)
-
-
-@lru_cache(maxsize=256)
-def _known_refusal(cell: CellSpec) -> str | None:
-    return _find_refusal(cell)
-
-
 def _widened(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return None if tensor is None else tensor.to(dtype)
-
-
-def _find_refusal(cell: CellSpec) -> str | None:
-    used = (cell.activation, cell.state_activation or cell.activation, cell.gate_activation)
-    checks = {f"the activation {f.name}": f.name not in FUNCTIONS for f in used}
-    checks |= {
-        "the reset gate before the product": not cell.reset_after,
-        "layer normalisation": cell.layer_norm,
-        "projection": bool(cell.projection),
-    }
-    lacking = [name for name, asked in checks.items() if asked]
-    return f"the native {cell.kind} does not know {', '.join(lacking)}" if lacking else None
 
 
 def _call_refusal(request: Request) -> str | None:
@@ -85,6 +52,11 @@ def _call_refusal(request: Request) -> str | None:
         return "the native core gives no gradients of the masks of dropout and zoneout"
     if request.trace and (is_functional() or in_graph(request)):
         return "in graphs and transforms the native core returns no states or gates of single steps"
+    if request.trace and is_staged(request.spec.cell):
+        return (
+            "the native core returns no states or gates of single steps of cells whose step has "
+            "several stages (layer normalisation, projection, the reset gate before the product)"
+        )
     rows, steps = request.x.shape[:2]
     # In a graph the sizes may be symbols, and the core itself looks when it runs.
     if not in_graph(request) and max(rows, steps) > _MOST:
