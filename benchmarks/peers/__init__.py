@@ -1,0 +1,1 @@
+"""Side by side with peers, and their own test suites run against us."""
