@@ -35,6 +35,8 @@ MASKS = {
 def test_options(kind: str, option: str, paths: list[str]) -> None:
     options = {k: v for k, v in OPTIONS[option].items() if kind != "rnn" or k != "implementation"}
     layer = filled(KINDS[kind](UNITS, **options))
+    if option == "stateful":  # Keras' quick way overwrites what its gradients need
+        layer.use_cudnn = False
     assert_same(layer, inputs(), training=True)
     assert paths == ["native"]
 
@@ -111,8 +113,11 @@ def test_what_cannot_be_taken_is_said_once(
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64", "float16"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_precisions(kind: str, policy: str, paths: list[str]) -> None:
-    layer = filled(KINDS[kind](UNITS, dtype=policy, **ALL))
+    # The usual initial values need a decomposition that torch lacks in float16.
+    layer = filled(KINDS[kind](UNITS, dtype=policy, recurrent_initializer="zeros", **ALL))
     tolerance = {"float64": 1e-12, "mixed_bfloat16": 0.05}.get(policy, 0.01)
+    if (kind, policy) == ("rnn", "float64"):  # Keras multiplies in float64, and adds 1e-7
+        tolerance = 1e-6
     assert_same(layer, inputs("float64" if policy == "float64" else "float32"), tolerance)
     assert paths == ["native"]
 
@@ -147,7 +152,8 @@ def test_both_directions_are_one_call(
     "options", [{"dropout": 0.4, "seed": 1}, {"stateful": True}], ids=["dropout", "stateful"]
 )
 def test_directions_that_differ_are_two_calls(options: dict[str, object], paths: list[str]) -> None:
-    layer = filled(keras.layers.Bidirectional(keras.layers.LSTM(UNITS, **options)))
+    own = keras.layers.LSTM(UNITS, use_cudnn=False, **options)
+    layer = filled(keras.layers.Bidirectional(own))
     assert_same(layer, inputs(), training=True)
     assert paths == ["native", "native"]
 

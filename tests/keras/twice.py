@@ -29,27 +29,28 @@ def flat(result: Any) -> list[torch.Tensor]:
 
 
 def run(layer: Any, x: torch.Tensor, **call: Any) -> list[np.ndarray]:
-    """Return outputs and states, then the gradients of the weights and of the input."""
-    state = [g.state.value.clone() for g in seeds(layer)]
-    stored = [v.value.clone() for v in layer.non_trainable_variables]
+    """Return outputs, gradients of input and weights, and what the layer keeps (seeds, states)."""
+    kept = [v for owner in owners(layer) for v in (owner.cell.seed_generator.state, *states(owner))]
+    before = [v.value.clone() for v in kept]
     outputs = flat(layer(x, **call))
     total = sum(
         (t.double() * torch.linspace(0.5, 1.5, t.numel()).view(t.shape)).sum() for t in outputs
     )
     leaves = [x, *(v.value for v in layer.trainable_variables)]
     gradients = torch.autograd.grad(total, leaves)
-    after = [v.value.clone() for v in layer.non_trainable_variables]
-    for variable, value in zip(layer.non_trainable_variables, stored, strict=True):
+    after = [v.value.clone() for v in kept]
+    for variable, value in zip(kept, before, strict=True):
         variable.assign(value)
-    for generator, value in zip(seeds(layer), state, strict=True):
-        generator.state.assign(value)
     return [t.detach().double().numpy() for t in (*outputs, *gradients, *after)]
 
 
-def seeds(layer: Any) -> list[Any]:
-    layers = [getattr(layer, name, None) for name in ("forward_layer", "backward_layer")]
-    owners = [owner for owner in layers if owner is not None] or [layer]
-    return [owner.cell.seed_generator for owner in owners]
+def owners(layer: Any) -> list[Any]:
+    both = [getattr(layer, name, None) for name in ("forward_layer", "backward_layer")]
+    return [owner for owner in both if owner is not None] or [layer]
+
+
+def states(layer: Any) -> list[Any]:
+    return layer.states or []
 
 
 def both(layer: Any, x: torch.Tensor, **call: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:

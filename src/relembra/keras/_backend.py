@@ -28,7 +28,7 @@ def select() -> None:
     if "keras" not in sys.modules:
         if importlib.util.find_spec("keras") is None:
             raise MissingExtraError(
-                "relembra.keras needs Keras 3, which is not installed: pip install 'relembra[keras]'"
+                "relembra.keras needs Keras 3, and finds none: pip install 'relembra[keras]'"
             )
         os.environ["KERAS_BACKEND"] = "torch"
     keras = importlib.import_module("keras")
@@ -36,8 +36,8 @@ def select() -> None:
     loaded = keras.config.backend()
     if loaded != "torch":
         raise ConfigError(
-            f"Keras is loaded already with its {loaded} backend, and relembra.keras needs the torch "
-            "backend: import relembra.keras before Keras, or set KERAS_BACKEND=torch"
+            f"Keras is loaded already with its {loaded} backend, and relembra.keras needs the "
+            "torch one: import relembra.keras before Keras, or set KERAS_BACKEND=torch"
         )
 
 
