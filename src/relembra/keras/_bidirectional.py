@@ -61,7 +61,7 @@ def _is_simple(layer: Any) -> bool:
     )
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _run(wrapper: Any, x: Any, states: Any, mask: Any) -> Any:
     one, other = wrapper.forward_layer, wrapper.backward_layer
     own = len(one.cell.state_size) if isinstance(one.cell.state_size, list) else 1

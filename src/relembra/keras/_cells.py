@@ -21,6 +21,7 @@ _CELLS: dict[type, str] = {
 }
 # Keras 3: elu has alpha 1, hard_sigmoid is relu6(x + 3) / 6; both are the engine's defaults.
 _NAMES = ("tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "linear", "gelu")
+_SIGMOID = Activation("sigmoid")
 _BARE = ("tanh", "sigmoid", "relu")
 
 
@@ -80,12 +81,11 @@ def _spec(
     bias: bool,
     bidirectional: bool,
 ) -> StackSpec:
-    options = {} if kind == "rnn" else {"gate_activation": _activation(gate_activation)}
     cell = CellSpec(
         kind=kind,
         activation=_activation(activation),
+        gate_activation=_SIGMOID if kind == "rnn" else _activation(gate_activation),
         reset_after=bool(reset_after),
-        **options,
     )
     return StackSpec(
         cell=cell,

@@ -9,7 +9,7 @@ at again in each step.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 import torch
@@ -48,8 +48,9 @@ def _in_line(model: Any) -> list[Any]:
             return []
         node = nodes[0]
         if not node.is_input:
-            if [id(t) for t in node.input_tensors] != [id(before)] or node.arguments.kwargs:
-                return []
+            asked = {k for k, v in node.arguments.kwargs.items() if v is not None}
+            if [id(t) for t in node.input_tensors] != [id(before)] or asked - {"training"}:
+                return []  # what the model is called with goes before a layer's own training=
             layers.append(node.operation)
         before = node.outputs[0]
     single = len(model.outputs) == 1 and model.outputs[0] is before
@@ -98,7 +99,7 @@ def _dense(layer: Any, x: Tensor) -> Tensor:
     if layer.bias is not None:
         x = torch.add(x, layer.bias.value)
     plain = layer.activation is None or layer.activation is keras.activations.linear
-    return x if plain else layer.activation(x)
+    return x if plain else cast(Tensor, layer.activation(x))
 
 
 def _recurrent(layer: Any, x: Tensor, training: bool) -> Tensor:
@@ -108,4 +109,4 @@ def _recurrent(layer: Any, x: Tensor, training: bool) -> Tensor:
         found = walk([cell], flipped, None, None, (None,), False)
         if not isinstance(found, str):
             return found.output if layer.return_sequences else found.hidden[0]
-    return layer.call(x, training=training)
+    return cast(Tensor, layer.call(x, training=training))

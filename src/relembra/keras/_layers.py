@@ -38,10 +38,10 @@ def inner_loop(own_way: InnerLoop) -> InnerLoop:
 
 def in_trace() -> bool:
     """Return whether a graph is made that must do without us (export, TorchScript)."""
-    return bool(torch.jit.is_tracing() or torch.compiler.is_exporting())
+    return torch._C._is_tracing() or torch.compiler.is_exporting()
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _run(layer: Any, x: Any, states: Any, mask: Any, training: bool) -> Any:
     """Return what Keras' inner loop returns (last output, outputs, states), or why not."""
     cell = layer.cell
@@ -73,8 +73,8 @@ def mask_of(mask: Any) -> Tensor | None:
         mask = mask[0]
     if mask is None:
         return None
-    mask = mask if isinstance(mask, Tensor) else torch.as_tensor(mask)
-    return mask.reshape(mask.shape[:2]).to(torch.bool)
+    steps: Tensor = torch.as_tensor(mask)
+    return steps.reshape(steps.shape[:2]).bool()
 
 
 def _dropped(cell: Any, x: Tensor, training: bool) -> tuple[Tensor, Tensor | str | None]:

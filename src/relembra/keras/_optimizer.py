@@ -19,17 +19,18 @@ def apply_gradients(
     optimizer: Any, gradients: Sequence[Tensor | None], variables: Sequence[Any]
 ) -> None:
     """Do what ``optimizer.apply(gradients, variables)`` does, to the last bit."""
-    if not _is_plain(optimizer, gradients, variables):
+    present = [g for g in gradients if g is not None]
+    if len(present) < len(gradients) or not _is_plain(optimizer, variables):
         optimizer.apply(gradients, variables)
         return
     if type(optimizer) is _ADAM and all(v.dtype == "float32" for v in variables):
-        _adam(optimizer, gradients, variables)
+        _adam(optimizer, present, variables)
     else:
-        optimizer._backend_update_step(gradients, variables, optimizer.learning_rate)
+        optimizer._backend_update_step(present, variables, optimizer.learning_rate)
     optimizer._iterations.value.add_(1)
 
 
-def _adam(optimizer: Any, gradients: Sequence[Tensor | None], variables: Sequence[Any]) -> None:
+def _adam(optimizer: Any, gradients: list[Tensor], variables: Sequence[Any]) -> None:
     """Update as Keras' `Adam._parallel_update_step`, operation by operation (Kingma & Ba 2015)."""
     beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
     at = [optimizer._get_variable_index(v) for v in variables]
@@ -60,7 +61,7 @@ def _scalar(value: float) -> Tensor:
     return torch.tensor(value, dtype=torch.float32)
 
 
-def _is_plain(optimizer: Any, gradients: Sequence[Tensor | None], variables: Sequence[Any]) -> bool:
+def _is_plain(optimizer: Any, variables: Sequence[Any]) -> bool:
     """Return whether `apply` comes to nothing but the update."""
     return (
         optimizer.built
@@ -68,7 +69,6 @@ def _is_plain(optimizer: Any, gradients: Sequence[Tensor | None], variables: Seq
         and not any(getattr(optimizer, name, None) for name in _ASKED)
         and not optimizer.use_ema
         and optimizer.loss_scale_factor is None
-        and all(g is not None for g in gradients)
         and all(v.constraint is None and not v.overwrite_with_gradient for v in variables)
     )
 
