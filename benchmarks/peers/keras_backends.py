@@ -69,25 +69,24 @@ class Worker:
         self.process.wait()
 
 
-def measure(workers: dict[str, Worker], case: str, do: str, blocks: int, batch: int) -> dict:
+def measure(workers: dict[str, Worker], case: str, do: str, given: argparse.Namespace) -> dict:
     """Return the median over the blocks of milliseconds a step, by backend."""
     layer, units, options = CASES[case]
     for worker in workers.values():
-        worker.ask(do="make", layer=layer, units=units, options=options, batch=batch)
+        worker.ask(do="make", layer=layer, units=units, options=options, batch=given.batch)
     times: dict[str, list[float]] = {name: [] for name in workers}
-    for _ in range(blocks):
+    for _ in range(given.blocks):
         for name, worker in workers.items():
-            times[name].append(worker.ask(do=do, seconds=0.5))
+            times[name].append(worker.ask(do=do, seconds=0.5, clock=given.clock))
     return {name: 1000 * statistics.median(found) for name, found in times.items()}
 
 
 def curves(workers: dict[str, Worker]) -> float:
     """Return the largest difference of the losses of 200 steps, with and without us."""
+    layer, units, options = CASES["LSTM 50"]  # with relu, training may diverge
     found = []
     for name in ("torch", OURS):
-        workers[name].ask(
-            do="make", layer="LSTM", units=50, options=CASES["first program"][2], batch=32
-        )
+        workers[name].ask(do="make", layer=layer, units=units, options=options, batch=32)
         found.append(workers[name].ask(do="losses", steps=200))
     return max(abs(a - b) for a, b in zip(*found, strict=True))
 
@@ -98,6 +97,9 @@ def main() -> None:
     parser.add_argument("--tensorflow", metavar="PYTHON")
     parser.add_argument("--jax", metavar="PYTHON")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: on a busy machine, threads=1"
+    )
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--cases", nargs="*", choices=CASES, default=list(CASES))
@@ -107,10 +109,12 @@ def main() -> None:
     workers = {name: Worker(name, python, given.threads) for name, python in pythons.items()}
     peers = [name for name in workers if name != OURS]
     gathered: dict[str, dict[str, list[float]]] = {}
-    print(f"B={given.batch}, T=100, I=1, threads={given.threads}; ms, and times slower than ours")
+    print(
+        f"B={given.batch}, T=100, I=1, threads={given.threads}, {given.clock} time; ms, and times slower than ours"
+    )
     for do in ("fit", "train_on_batch", "predict"):
         for case in given.cases:
-            found = measure(workers, case, do, given.blocks, given.batch)
+            found = measure(workers, case, do, given)
             ratios = {name: found[name] / found[OURS] for name in peers}
             cells = [f"{n} {found[n]:8.2f} ({ratios[n]:5.2f}x)" for n in peers]
             print(f"{do:15} {case:14} ours {found[OURS]:7.2f}   {'   '.join(cells)}", flush=True)
