@@ -109,9 +109,8 @@ def main() -> None:
     workers = {name: Worker(name, python, given.threads) for name, python in pythons.items()}
     peers = [name for name in workers if name != OURS]
     gathered: dict[str, dict[str, list[float]]] = {}
-    print(
-        f"B={given.batch}, T=100, I=1, threads={given.threads}, {given.clock} time; ms, and times slower than ours"
-    )
+    print(f"B={given.batch}, T=100, I=1, threads={given.threads}, {given.clock} time")
+    print("milliseconds a step, and how many times ours")
     for do in ("fit", "train_on_batch", "predict"):
         for case in given.cases:
             found = measure(workers, case, do, given)
