@@ -31,6 +31,7 @@ CASES = {
     "GRU 128": ("GRU", 128, {}),
     "GRU 256": ("GRU", 256, {}),
 }
+WHAT = ("fit", "train_on_batch", "predict")
 WORKER = Path(__file__).with_name("_keras_worker.py")
 OURS = "relembra"
 
@@ -102,6 +103,7 @@ def main() -> None:
     )
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--what", nargs="*", choices=WHAT, default=list(WHAT))
     parser.add_argument("--cases", nargs="*", choices=CASES, default=list(CASES))
     given = parser.parse_args()
     pythons = {OURS: sys.executable, "torch": sys.executable}
@@ -111,7 +113,7 @@ def main() -> None:
     gathered: dict[str, dict[str, list[float]]] = {}
     print(f"B={given.batch}, T=100, I=1, threads={given.threads}, {given.clock} time")
     print("milliseconds a step, and how many times ours")
-    for do in ("fit", "train_on_batch", "predict"):
+    for do in given.what:
         for case in given.cases:
             found = measure(workers, case, do, given)
             ratios = {name: found[name] / found[OURS] for name in peers}

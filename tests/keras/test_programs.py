@@ -123,6 +123,21 @@ def test_the_quick_step_is_keras_step_bit_for_bit(
     assert len(quick) == 19
 
 
+def test_prediction_goes_past_the_ceremony_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = first_program()
+    x = data()[0]
+    monkeypatch.setattr(_step, "_known_chain", lambda *_: None)
+    expected = model.predict(x, batch_size=ROWS, verbose=0)
+    monkeypatch.undo()
+    taken: list[bool] = []
+    chain = _step.run_chain
+    monkeypatch.setattr(
+        _step, "run_chain", lambda *a, training: taken.append(training) or chain(*a, training)
+    )
+    np.testing.assert_array_equal(model.predict(x, batch_size=ROWS, verbose=0), expected)
+    assert taken == [False] * 3  # all but the first batch
+
+
 LAYERS = keras.layers
 CHAINS = {
     "stacked": [LAYERS.GRU(5, return_sequences=True), LAYERS.SimpleRNN(4), LAYERS.Dense(1)],

@@ -41,10 +41,11 @@ def predict_step(own_way: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(own_way)
     def step(self: Any, data: Any) -> Any:
-        layers = _known_chain(self, data, 1)
+        parts = data if isinstance(data, tuple) else (data,)
+        layers = _known_chain(self, parts, 1)
         if layers is None:
             return own_way(self, data)
-        return run_chain(layers, _float32(data[0]), training=False)
+        return run_chain(layers, _float32(parts[0]), training=False)
 
     return step
 
@@ -117,13 +118,14 @@ def _trainable(layers: list[Any]) -> list[Any]:
 def _train(model: Any, layers: list[Any], variables: list[Any], inputs: Any, targets: Any) -> Any:
     x, y = _float32(inputs), _float32(targets)
     y_pred = run_chain(layers, x, training=True)
-    for variable in variables:
-        variable.value.grad = None
+    held = [variable.value for variable in variables]
+    for tensor in held:
+        tensor.grad = None
     loss = _loss(model._compile_loss._flat_losses[0].loss, y, y_pred)
     _count(model._loss_tracker, loss, x.shape[0])
     model.optimizer.scale_loss(loss).backward()
     with torch.no_grad():
-        apply_gradients(model.optimizer, [v.value.grad for v in variables], variables)
+        apply_gradients(model.optimizer, [tensor.grad for tensor in held], variables)
         return _results(model, inputs, targets, y_pred)
 
 
