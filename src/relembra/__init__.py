@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from relembra import data as data
     from relembra import engine as engine
     from relembra import evaluation as evaluation
+    from relembra import keras as keras
     from relembra import nn as nn
     from relembra import report as report
     from relembra import tasks as tasks
@@ -65,7 +66,9 @@ __all__ = [
     "training",
 ]
 
-_PACKAGES = frozenset({"data", "engine", "evaluation", "nn", "report", "tasks", "training"})
+_PACKAGES = frozenset(
+    {"data", "engine", "evaluation", "keras", "nn", "report", "tasks", "training"}
+)
 _HOME = {
     "Forecaster": "relembra.tasks",
     "Training": "relembra.training",
