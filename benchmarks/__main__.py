@@ -9,7 +9,11 @@ from benchmarks.product import facts, resume
 ELSEWHERE = """These need data or more time; each prints a table:
   python -m benchmarks.quality.m4_hourly --data FOLDER/m4 --seeds 0 1 2
   python -m benchmarks.quality.classic_series --data FOLDER
-  python -m benchmarks.product.large_csv"""
+  python -m benchmarks.product.large_csv
+  python -m benchmarks.product.sdist
+  python -m benchmarks.robustness.fuzz --minutes 10
+  python -m benchmarks.robustness.soak
+  python -m benchmarks.robustness.denormals"""
 
 
 def main() -> None:

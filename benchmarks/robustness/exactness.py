@@ -46,7 +46,8 @@ def alone(problem: Problem, whole: Named) -> list[str]:
     if not count:
         return []
     source = random.Random(problem.number)
-    rows = torch.tensor(source.sample(range(count), source.randint(1, count)))
+    taken = source.choice((1, source.randint(1, count)))
+    rows = torch.tensor(source.sample(range(count), taken))
     part = replace(problem, call=of_rows(problem.call, rows))
     return differing(results(part, "native"), row_of(whole, rows))
 
