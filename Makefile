@@ -14,7 +14,7 @@ PYTHON_FILES := $(sort $(shell find src -name '*.py'))
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: demo test bench lint docs format build sanitize clean FORCE
+.PHONY: demo test bench lint docs format build clean FORCE
 .DELETE_ON_ERROR:
 
 demo: build
@@ -45,28 +45,8 @@ format: build
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The core alone, without Python, under the sanitizers; ISA names the instruction sets to go through.
 CXX ?= c++
-ISA ?= baseline avx2 avx512
-FLAGS_baseline :=
-FLAGS_avx2 := -mavx2 -mfma
-FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
-KERNELS := baseline avx2 avx512
-SANITIZER_address := -fsanitize=address,undefined -fno-sanitize-recover=all
-SANITIZER_thread := -fsanitize=thread
-
-sanitize: build/sanitize-address build/sanitize-thread
-	for isa in $(ISA); do RELEMBRA_ISA=$$isa build/sanitize-address 60 || exit 1; done
-	for isa in $(ISA); do RELEMBRA_ISA=$$isa build/sanitize-thread 40 no-fork || exit 1; done
-
-build/sanitize-%: $(NATIVE)
-	@mkdir -p build/objects-$*
-	for isa in $(KERNELS); do $(CXX) -std=c++20 -O1 -g -ffp-contract=off -DRELEMBRA_ISA=$$isa \
-	  $(SANITIZER_$*) $$(case $$isa in avx2) echo $(FLAGS_avx2);; avx512) echo $(FLAGS_avx512);; \
-	  esac) -w -c native/kernels.cpp -o build/objects-$*/$$isa.o || exit 1; done
-	$(CXX) -std=c++20 -O1 -g -Wall -Wextra $(KERNELS:%=-DRELEMBRA_HAS_%) $(SANITIZER_$*) native/tests/sanitize.cpp \
-	  native/dispatch.cpp native/memory.cpp native/packed.cpp native/plan.cpp native/pool.cpp \
-	  native/segments.cpp native/stack.cpp $(KERNELS:%=build/objects-$*/%.o) -pthread -o $@
+include native/tests/checks.mk
 
 build: $(VENV)/.installed
 

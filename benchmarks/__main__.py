@@ -43,7 +43,11 @@ These need data or more time; each prints a table:
   python -m benchmarks.engine.variants --compiled whole --shapes design
   python -m benchmarks.peers.accelerate --cells
   python -m benchmarks.peers.torch_tests PYTORCH_CHECKOUT
-  python examples/recurrent_policy.py"""
+  python examples/recurrent_policy.py
+  python -m benchmarks.product.sdist
+  python -m benchmarks.robustness.fuzz --minutes 10
+  python -m benchmarks.robustness.soak
+  python -m benchmarks.robustness.denormals"""
 QUICK = tuple(SHAPES[i] for i in (0, 4, 8, 12))
 
 

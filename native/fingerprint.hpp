@@ -27,7 +27,8 @@ inline std::uint64_t fingerprint(const void* data, Index bytes, std::uint64_t st
 #pragma GCC unroll 8
     for (int i = 0; i < chains; ++i) state[i] = mixed(state[i], at + i * vector_bytes);
   char rest[block] = {};
-  __builtin_memcpy(rest, at, static_cast<std::size_t>(bytes % block));
+  // Of no bytes the address may be null, which memcpy must not see.
+  if (bytes % block) __builtin_memcpy(rest, at, static_cast<std::size_t>(bytes % block));
   for (int i = 0; i < chains; ++i) state[i] = mixed(state[i], rest + i * vector_bytes);
   std::uint64_t sum = start ^ static_cast<std::uint64_t>(bytes);
   for (int i = 0; i < chains; ++i)

@@ -1,7 +1,11 @@
 #include "memory.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -72,6 +76,31 @@ Shelf& shelf() {
   return *s;
 }
 
+// A fork copies the shelf as it is: the child must not find it locked by a thread that it has not.
+const int registered = pthread_atfork([] { shelf().mutex.lock(); }, [] { shelf().mutex.unlock(); },
+                                      [] { shelf().mutex.unlock(); });
+
+}  // namespace
+
+#if defined(RELEMBRA_CHECKED_MEMORY)
+
+// For the sanitizers: every block is fresh, of the size asked for, and full of something else, so
+// that who reads too far is found, and who reads what was never written gets other results.
+Block::Block(std::size_t bytes) : bytes_(bytes) {
+  if (posix_memalign(&data_, 64, bytes ? bytes : 1)) throw std::bad_alloc();
+  static std::atomic<unsigned> count{0};
+  constexpr int patterns[] = {0xff, 0x00, 0x3c, 0xbd};
+  std::memset(data_, patterns[count++ % 4], bytes);
+}
+
+Block::~Block() {
+  if (!borrowed_) std::free(data_);
+}
+
+#else
+
+namespace {
+
 std::size_t rounded(std::size_t bytes) {
   const std::size_t unit = bytes >= 2 * huge ? huge : std::size_t{4096};
   return (bytes + unit - 1) / unit * unit;
@@ -127,6 +156,8 @@ Block::~Block() {
   if (s.blocks.size() > 32) std::free(s.remove(0).data);
   s.make_room();
 }
+
+#endif
 
 Block::Block(Block&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)),

@@ -20,6 +20,26 @@ void pause() {
 #endif
 }
 
+// How the processor rounds, and what it does with denormal numbers: torch.set_flush_denormal sets
+// it for the thread that asks. Workers take it over, else bits would depend on who computes.
+#if defined(__SSE__)
+using Mode = unsigned;
+Mode mode() { return __builtin_ia32_stmxcsr(); }
+void set_mode(Mode m) { __builtin_ia32_ldmxcsr(m); }
+#elif defined(__aarch64__)
+using Mode = std::uint64_t;
+Mode mode() {
+  Mode m;
+  asm volatile("mrs %0, fpcr" : "=r"(m));
+  return m;
+}
+void set_mode(Mode m) { asm volatile("msr fpcr, %0" : : "r"(m)); }
+#else
+using Mode = int;
+Mode mode() { return 0; }
+void set_mode(Mode) {}
+#endif
+
 // Some 50 to 150 microseconds: long enough for the next call of a training step, too short to take
 // the core from torch's own threads.
 constexpr int spins = 4000;
@@ -34,6 +54,7 @@ struct Pool {
   void (*f)(const void*, int) = nullptr;
   const void* context = nullptr;
   int shares = 0, helpers = 0;
+  Mode arithmetic{};
 
   alignas(64) std::atomic<std::uint32_t> calls{0};  // counts up whenever workers shall look up
   alignas(64) std::atomic<int> next{0};             // the share that nobody has taken yet
@@ -56,7 +77,10 @@ struct Pool {
       seen = calls.load(std::memory_order_acquire);
       // Either we see that the job is closed, or its owner sees that we are inside.
       inside.fetch_add(1, std::memory_order_seq_cst);
-      if (open.load(std::memory_order_seq_cst) && index < helpers) take_shares();
+      if (open.load(std::memory_order_seq_cst) && index < helpers) {
+        set_mode(arithmetic);
+        take_shares();
+      }
       if (inside.fetch_sub(1, std::memory_order_seq_cst) == 1) inside.notify_one();
     }
   }
@@ -86,11 +110,10 @@ namespace {
 std::atomic<Pool*> current{nullptr};
 
 // A forked child has none of the parent's threads; it begins anew and leaves the old pool alone.
-void after_fork_in_child() { current.store(nullptr, std::memory_order_release); }
+const int registered = pthread_atfork(
+    nullptr, nullptr, [] { current.store(nullptr, std::memory_order_release); });
 
 Pool* pool() {
-  static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
-  (void)registered;
   Pool* p = current.load(std::memory_order_acquire);
   if (p) return p;
   Pool* fresh = new Pool;
@@ -132,6 +155,7 @@ void Lease::run(int shares, void (*f)(const void*, int), const void* context) {
   p.context = context;
   p.shares = shares;
   p.helpers = helpers;
+  p.arithmetic = mode();
   p.next.store(0, std::memory_order_relaxed);
   p.open.store(true, std::memory_order_seq_cst);
   p.call_workers();

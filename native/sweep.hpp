@@ -630,24 +630,30 @@ template <class T, template <class> class CellOf> struct Sweep {
     }
   }
 
-  // The same where the product saw the state through a mask: one row and panel at a time.
+  // The same where the product saw the state through a mask.
   static void to_masked_state(const Back& b, const Product<T>& y, Range panels, Index rows,
                               const T* mask) {
-    for (Index r = 0; r < rows; ++r)
-      for (Index p = panels.begin; p < panels.end; ++p) {
-        T product_row[back_panel * W];
-        Product<T> one = y;
-        one.first = -p * y.step;
-        T* to = product_row;
-        product<T, back_panel, false>(one, b.rows.d_gates + r, &to, nullptr, 1, p, p + 1);
-        for (Index v = 0; v < back_panel && p * back_panel + v < b.s.groups; ++v) {
-          const Index g = p * back_panel + v;
-          T* dh = b.rows.dh[r] + g * W;
-          const Vec<T> m =
-              load_upto<T>(mask + b.w.row[r] * b.s.units + g * W, lanes_of(b.s, g));
-          store<T>(dh, fma(m, load<T>(product_row + v * W), load<T>(dh)));
-        }
+    const Blocks blocks = blocks_of(rows, back_most);
+    T values[back_most][back_panel * W];
+    T* to[back_most];
+    for (int r = 0; r < back_most; ++r) to[r] = values[r];
+    for (Index p = panels.begin; p < panels.end; ++p) {
+      Product<T> one = y;
+      one.first = -p * y.step;
+      for (Index i = 0, first = 0; i < blocks.count; ++i) {
+        const int size = block_size(blocks, i);
+        product<T, back_panel, false>(one, b.rows.d_gates + first, to, nullptr, size, p, p + 1);
+        for (Index r = first; r < first + size; ++r)
+          for (Index v = 0; v < back_panel && p * back_panel + v < b.s.groups; ++v) {
+            const Index g = p * back_panel + v;
+            T* dh = b.rows.dh[r] + g * W;
+            const Vec<T> m =
+                load_upto<T>(mask + b.w.row[r] * b.s.units + g * W, lanes_of(b.s, g));
+            store<T>(dh, fma(m, load<T>(values[r - first] + v * W), load<T>(dh)));
+          }
+        first += size;
       }
+    }
   }
 
   // The left sides of the weights' gradients: rows (x, 1) and (state before, 1), whole vectors.

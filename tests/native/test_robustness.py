@@ -120,10 +120,25 @@ def test_numbers_that_are_none_stay_in_their_row(kind, value):
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_denormal_numbers(kind):
-    spec, parameters, x = problem(kind, rows=3, units=20)
-    result = recurrent(x * 1e-42, parameters, spec, path="native").output
-    expected = recurrent(x * 1e-42, parameters, spec, path="reference").output
-    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
+    """Inputs, states, sums and gradients too small to be normal keep what digits they have."""
+    spec = StackSpec(cell=CellSpec(kind=kind), input_size=6, hidden_size=20, bias=False)
+    source = torch.Generator().manual_seed(0)
+    parameters = {
+        name: torch.randn(shape, generator=source) / 4
+        for name, shape in spec.parameter_shapes().items()
+    }
+    x = torch.randn(3, 9, 6, generator=source) * 1e-40
+    found = []
+    for path, dtype in (("native", torch.float32), ("reference", torch.float64)):
+        leaf = x.to(dtype).requires_grad_()
+        weights = {name: p.to(dtype) for name, p in parameters.items()}
+        output = recurrent(leaf, weights, spec, path=path).output
+        (gradient,) = torch.autograd.grad((output * 1e-40).sum(), leaf)
+        assert 1e-42 < output.abs().max() < 1e-38
+        found.append((output.detach().double(), gradient.double()))
+    for value, expected in zip(*found, strict=True):
+        # A few units of the last place that there is, 1.4e-45, from each of the sums.
+        torch.testing.assert_close(value, expected, rtol=1e-5, atol=2e-43)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])

@@ -18,7 +18,7 @@ def test_the_tape_stays_in_its_memory(cell, dtype):
         weights = spec.weights(cases.make_parameters(spec, dtype=dtype))
         x = cases.make_input(spec, 5, 7, dtype=dtype)
         request = Request(spec=spec, weights=weights, x=x)
-        given = path._Given(spec, request, None, None, None, (), (None,))
+        given = path._Given(spec, request, None, None, None, (), (None,), 0)
         leaves = [x, None, None, *(t for own in weights for t in own)]
         shape = path.native_shape(spec, masks=False)
         step = _native.tape_step(shape, dtype == torch.float64, False)

@@ -159,6 +159,7 @@ class LowPrecisionLayer(_Stored, RecurrentLayer):
         self.batch_first = layer.batch_first
         self.path = "native"
         self.last_path = None
+        self.recompute = False
         where = f"{name}." if name else ""
         for suffix, weights in zip(layer.spec.suffixes(), layer.layer_weights(), strict=True):
             for side, weight in (("ih", weights.weight_ih), ("hh", weights.weight_hh)):
