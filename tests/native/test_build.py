@@ -50,7 +50,7 @@ def test_archives_are_complete(exported: Path, tmp_path: Path) -> None:
         unpacked,
         "build_wheel('dist')",
         SKBUILD_CMAKE_BUILD_TYPE="Debug",
-        SKBUILD_CMAKE_DEFINE="RELEMBRA_KERNELS=",  # the baseline alone: to compile all takes minutes
+        SKBUILD_CMAKE_DEFINE="RELEMBRA_KERNELS=",  # to compile all takes minutes
     )
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = (unpacked / "dist").glob("*.whl")
