@@ -3,10 +3,10 @@
 Each backend lives in a process of its own; blocks of steps alternate, so that noise hits all alike.
 TensorFlow and JAX need environments of their own, with Keras of the same version:
 
-    python -m venv /tmp/tf  && /tmp/tf/bin/pip install tensorflow-cpu keras==3.15.1
-    python -m venv /tmp/jax && /tmp/jax/bin/pip install jax keras==3.15.1
-    python -m benchmarks.peers.keras_backends --tensorflow /tmp/tf/bin/python \\
-        --jax /tmp/jax/bin/python --threads 2
+    python -m venv build/tf  && build/tf/bin/pip install tensorflow-cpu keras==3.15.1
+    python -m venv build/jax && build/jax/bin/pip install jax keras==3.15.1
+    python -m benchmarks.peers.keras_backends --tensorflow build/tf/bin/python \\
+        --jax build/jax/bin/python --threads 2
 
 It prints milliseconds and the ratios of the peers' to ours, their geometric means for LSTM and GRU
 at H 50…256, and by how much the losses of 200 steps with and without us differ.
