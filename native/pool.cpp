@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <system_error>
@@ -138,10 +139,16 @@ Lease::~Lease() {
   if (pool_) pool_->busy.unlock();
 }
 
-int Lease::ready() const {
+int Lease::ready(double seconds) const {
   if (!pool_) return 1;
-  const int all = pool_->spinning.load(std::memory_order_relaxed) + 1;
-  return all < threads_ ? all : threads_;
+  const auto awake = [&] {
+    const int all = pool_->spinning.load(std::memory_order_relaxed) + 1;
+    return all < threads_ ? all : threads_;
+  };
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  while (awake() < threads_ && Clock::now() < end) pause();
+  return awake();
 }
 
 void Lease::run(int shares, void (*f)(const void*, int), const void* context) {

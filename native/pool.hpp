@@ -15,8 +15,9 @@ class Lease {
   int threads() const { return threads_; }
 
   // Threads that would begin at once: the caller and the workers that are not asleep. Only so many
-  // shares may wait for each other, else all would wait for the sleepers.
-  int ready() const;
+  // shares may wait for each other, else all would wait for the sleepers. Those were called when
+  // the lease began; waits for them at most so long, which pays where there is much to do.
+  int ready(double seconds) const;
 
   // Calls f(share) for share = 0 ... shares - 1. Threads take the next share when they are free, so
   // a worker that comes late holds nobody up.

@@ -17,6 +17,9 @@ namespace {
 constexpr double worth_a_thread = 5e5;
 // Multiply-adds of one step of all rows below which its members would mostly wait for each other.
 constexpr double worth_a_member = 6e4;
+// For members that are asleep a walk waits at most this part of the time that it takes alone, at
+// some 2e10 multiply-adds a second.
+constexpr double patience = 0.1 / 2e10, patient_at_most = 1e-3;
 
 constexpr Extent forward_chunk_bytes = 192 << 10;
 constexpr Extent backward_chunk_bytes = 384 << 10;
@@ -143,7 +146,18 @@ template <class T> class StackTape final : public Tape {
   }
 };
 
+// Few rows of many units: two teams would each read all of the weights at every step, members read
+// their part. From here on that is more than a core's own cache holds.
+constexpr double too_wide = 5e5;  // weights
+constexpr Extent few_rows = 6;    // of a team, less than a tile
+
+template <class S> bool shares_units(const S& s, const Batch& batch, int threads) {
+  if (is_staged(s.kind)) return false;
+  return batch.rows < threads || (batch.rows < few_rows * threads && work_of(s) > too_wide);
+}
+
 int teams_for(const StackShape& shape, const Batch& batch, int threads) {
+  if (threads > 1 && shares_units(shape, batch, threads)) return 1;
   const double work = work_of(shape) * static_cast<double>(batch.rows * batch.steps * shape.layers);
   const double useful = std::max(1.0, work / worth_a_thread);
   return static_cast<int>(std::max<double>(
@@ -151,7 +165,7 @@ int teams_for(const StackShape& shape, const Batch& batch, int threads) {
 }
 
 int members_for(const Shape& s, const Batch& batch, int teams, int threads) {
-  if (teams > 1 || batch.rows >= threads || is_staged(s.kind)) return 1;
+  if (teams > 1 || !shares_units(s, batch, threads)) return 1;
   const double useful = work_of(s) * static_cast<double>(batch.rows) / worth_a_member;
   return static_cast<int>(std::clamp(useful, 1.0, static_cast<double>(threads)));
 }
@@ -216,7 +230,12 @@ Layer<T> layer_of(const StackTape<T>& tape, const StackInput<T>& input, int laye
   l.shape = &shape;
   l.walks = plan.walks().data();
   l.teams = static_cast<int>(plan.walks().size());
-  l.members = members_for(shape, input.batch, l.teams, lease.ready());
+  l.members = members_for(shape, input.batch, l.teams, lease.threads());
+  if (l.members > 1) {
+    const double rows_steps = static_cast<double>(input.batch.rows * input.batch.steps);
+    const double wait = std::min(patient_at_most, patience * work_of(shape) * rows_steps);
+    l.members = std::min(l.members, lease.ready(wait));
+  }
   l.x = input_of(tape, input, layer);
   l.hidden0 = offset_or_null(input.hidden, before * shape.outputs);
   l.cell0 = offset_or_null(input.cell, before * shape.units);
