@@ -132,7 +132,7 @@ def same(ours: torch.nn.Module, peer: torch.nn.Module, x: torch.Tensor) -> None:
     outputs = []
     for layer in (ours, peer):
         torch.manual_seed(1)
-        found = layer(x[:, :5])
+        found = layer(x[:, :2])
         outputs.append((found[0] if isinstance(found, tuple) else found).detach())
     apart = (outputs[0] - outputs[1]).abs().max() / outputs[0].abs().max()
     if not apart <= CLOSE:
