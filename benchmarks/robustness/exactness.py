@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.robustness.numbers import Named, results, trained
 from benchmarks.robustness.problems import Problem, laid_out, of_rows
 from relembra.engine import Request, choose, linear, start_stream
-from relembra.engine._native_refusal import is_plain
+from relembra.engine._form import is_plain
 
 
 @contextmanager
