@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "dispatch.hpp"
+#include "kinds.hpp"
 #include "pool.hpp"
 
 namespace relembra {
@@ -11,23 +12,6 @@ namespace {
 // Elements of weights below which waking a second thread costs more than it saves.
 constexpr Extent worth_sharing = 1 << 15;
 
-Extent gates_of(CellKind kind) {
-  switch (kind) {
-    case CellKind::lstm:
-    case CellKind::general_lstm:
-    case CellKind::staged_lstm: return 4;
-    case CellKind::rnn_tanh:
-    case CellKind::rnn_relu:
-    case CellKind::general_rnn:
-    case CellKind::staged_rnn: return 1;
-    default: return 3;
-  }
-}
-
-template <class T> Activation<T> as(const Activation<double>& a) {
-  return {a.kind, static_cast<T>(a.slope), static_cast<T>(a.offset), static_cast<T>(a.alpha)};
-}
-
 Extent aligned(Extent elements) { return (elements + 15) / 16 * 16; }
 
 }  // namespace
@@ -35,7 +19,7 @@ Extent aligned(Extent elements) { return (elements + 15) / 16 * 16; }
 template <class T>
 PackedStack<T>::PackedStack(const StackShape& shape, const GivenWeights<T>& given, int threads)
     : shape_(shape), storage_(given.storage) {
-  if (storage_ != Storage::whole && shape.kind >= CellKind::staged_rnn)
+  if (storage_ != Storage::whole && is_staged(shape.kind))
     throw std::logic_error("cells whose step has several stages take weights in full only");
   const Kernels<T>& kernels = kernels_of<T>();
   const Extent bytes = static_cast<Extent>(bytes_of<T>(storage_));

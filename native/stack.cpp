@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "dispatch.hpp"
+#include "kinds.hpp"
 #include "memory.hpp"
 #include "packed.hpp"
 #include "pool.hpp"
@@ -23,28 +24,6 @@ constexpr double patience = 0.1 / 2e10, patient_at_most = 1e-3;
 
 constexpr Extent forward_chunk_bytes = 192 << 10;
 constexpr Extent backward_chunk_bytes = 384 << 10;
-
-bool has_cell(CellKind kind) {
-  return kind == CellKind::lstm || kind == CellKind::general_lstm ||
-         kind == CellKind::coupled_lstm || kind == CellKind::staged_lstm ||
-         kind == CellKind::staged_coupled_lstm;
-}
-
-bool has_options(CellKind kind) { return kind >= CellKind::general_rnn; }
-bool is_staged(CellKind kind) { return kind >= CellKind::staged_rnn; }
-
-int gates_of(CellKind kind) {
-  switch (kind) {
-    case CellKind::lstm:
-    case CellKind::general_lstm:
-    case CellKind::staged_lstm: return 4;
-    case CellKind::rnn_tanh:
-    case CellKind::rnn_relu:
-    case CellKind::general_rnn:
-    case CellKind::staged_rnn: return 1;
-    default: return 3;
-  }
-}
 
 template <class S> double work_of(const S& s) {
   const double gates = has_cell(s.kind) ? 4 : gates_of(s.kind);
@@ -178,10 +157,6 @@ template <class T> Sequence<T> of_direction(Sequence<T> y, int direction, Extent
 
 template <class T> Sequence<T> dense_sequence(T* data, Extent steps, Extent width) {
   return {data, steps * width, width};
-}
-
-template <class T> Activation<T> as(const Activation<double>& f) {
-  return {f.kind, static_cast<T>(f.slope), static_cast<T>(f.offset), static_cast<T>(f.alpha)};
 }
 
 template <class T>

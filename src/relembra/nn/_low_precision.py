@@ -201,30 +201,8 @@ class LowPrecisionLayer(_Stored, RecurrentLayer):
     def _find(self, request: Request) -> Choice:
         return Choice("native", f"weights stored in {self.storage} have this path alone")
 
-    def _request(
-        self,
-        x: Tensor,
-        hx: Any,
-        lengths: Tensor | None,
-        mask: Tensor | None,
-        reset: Tensor | None,
-        hold_output: bool,
-        trace: bool,
-        source: torch.Generator | None = None,
-    ) -> Request:
-        hidden, cell = hx if isinstance(hx, tuple) else (hx, None)
-        return Request(
-            spec=self.spec,
-            weights=[],  # the stored ones are beside it
-            x=x,
-            lengths=lengths,
-            mask=mask,
-            reset=reset,
-            hidden=hidden,
-            cell=cell,
-            hold_output=hold_output,
-            trace=trace,
-        )
+    def _read_weights(self) -> list[LayerWeights]:
+        return []  # the stored ones go beside the request
 
     def _run(self, request: Request, frames: int = 5) -> Recurrence:
         request.check()
@@ -233,7 +211,7 @@ class LowPrecisionLayer(_Stored, RecurrentLayer):
         return result
 
     def _begin(self, rows: int, hidden: Tensor | None, cell: Tensor | None) -> StreamState:
-        hx = hidden if cell is None else (hidden, cell)
+        hx = hidden if hidden is None or cell is None else (hidden, cell)
         x = torch.zeros(rows, 1, self.spec.input_size)
         request = self._request(x, hx, None, None, None, False, False)
         request.check()

@@ -201,6 +201,10 @@ class RecurrentLayer(Streaming, nn.Module):
             {name: getattr(self, name) for name in self.spec.parameter_shapes()}
         )
 
+    def _read_weights(self) -> list[LayerWeights]:
+        """Return the weights that a call carries."""
+        return self.layer_weights()
+
     def _request(
         self,
         x: Tensor,
@@ -218,7 +222,7 @@ class RecurrentLayer(Streaming, nn.Module):
             noise = draw_noise(self.spec, x.shape[0], x.shape[1], x, source)
         return Request(
             spec=self.spec,
-            weights=self.layer_weights(),
+            weights=self._read_weights(),
             x=x,
             lengths=lengths,
             mask=mask,
