@@ -162,3 +162,13 @@ def test_the_reverse_direction():
     torch.testing.assert_close(y[:2, :1], first[0].flip(0))
     torch.testing.assert_close(h[:, :1], first[1][0])
     assert not y[2:, 0].any()
+
+
+def test_what_is_no_model_is_said(tmp_path):
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"not a model")
+    for path in (bad, tmp_path / "absent.onnx"):
+        with pytest.raises(ArtifactError, match=path.name):
+            nn.from_onnx(path)
+    with pytest.raises(ConfigError, match="a path or an onnx.ModelProto, got bytes"):
+        nn.from_onnx(b"")

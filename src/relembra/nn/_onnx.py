@@ -36,6 +36,15 @@ _BY_LOWER = {theirs.lower(): ours for ours, theirs in _NAMES.items()}
 _CONSTANTS = {"hard_sigmoid": (0.2, 0.5), "elu": (1.0, None), "identity": (1.0, 0.0)}
 
 
+def _load(onnx: Any, path: Path) -> Any:
+    from google.protobuf.message import DecodeError
+
+    try:
+        return onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise ArtifactError(f"{path} is no ONNX model that can be read: {error}") from error
+
+
 def from_onnx(
     model: Any, node: str | None = None, *, batch_first: bool = False
 ) -> RecurrentLayer | Reversed:
@@ -61,7 +70,7 @@ def from_onnx(
         The node is not to be found, or uses what no layer of ours computes: clipping, or
         activations such as LeakyRelu.
     ArtifactError
-        The weights are not in the file.
+        The file cannot be read, or the weights are not in it.
     MissingExtraError
         The package onnx is not installed.
 
@@ -75,7 +84,9 @@ def from_onnx(
     """
     onnx = _onnx()
     if isinstance(model, str | os.PathLike):
-        model = onnx.load(Path(model))
+        model = _load(onnx, Path(model))
+    if not isinstance(model, onnx.ModelProto):
+        raise ConfigError(f"expected a path or an onnx.ModelProto, got {type(model).__name__}")
     found = _pick(model.graph, node)
     values = {t.name: t for t in model.graph.initializer}
     given: list[Any] = [
