@@ -1,6 +1,6 @@
 // The cells with all their elementwise options: activations, peepholes, coupled gates, zoneout and
-// dropout of the candidate. What backward needs is the sums before the activations; the rest it
-// computes again.
+// dropout of the candidate. For backward they keep the gates as `to_keep` says, and compute the rest
+// again.
 #pragma once
 
 #include "activations.hpp"
@@ -14,6 +14,21 @@ template <class T> RELEMBRA_INLINE Vec<T> zoned(Vec<T> keep, Vec<T> old, Vec<T> 
   return keep * old + (T(1) - keep) * fresh;
 }
 
+// Whether the derivative follows from the value alone; such activations are not computed again.
+template <class T> RELEMBRA_INLINE bool known_by_value(const Activation<T>& f) {
+  return f.kind == Function::tanh || f.kind == Function::logistic || f.kind == Function::relu ||
+         f.kind == Function::identity;
+}
+// What to keep of an activation of x with the value y, and what becomes of it in backward: `slope_of`
+// takes it in the place of x.
+template <class T>
+RELEMBRA_INLINE Vec<T> to_keep(const Activation<T>& f, Vec<T> x, Vec<T> y) {
+  return known_by_value(f) ? y : x;
+}
+template <class T> RELEMBRA_INLINE Vec<T> value_kept(const Activation<T>& f, Vec<T> kept) {
+  return known_by_value(f) ? kept : value_of<T>(f, kept);
+}
+
 template <class T> struct GeneralRnn {
   static constexpr int slots = 1, x_vectors = 1, h_vectors = 1, x_slot = 0, h_slot = 0;
   static constexpr int x_gate[] = {0}, h_gate[] = {0};
@@ -24,16 +39,18 @@ template <class T> struct GeneralRnn {
 
   template <bool Keep> RELEMBRA_INLINE static Vec<T> forward(const ForwardPoint<T>& p) {
     const Options<T>& o = *p.options;
-    return zoned<T>(p.keep_hidden, load<T>(p.h_old), value_of<T>(o.candidate, p.sum[0]));
+    const Vec<T> h = value_of<T>(o.candidate, p.sum[0]);
+    if constexpr (Keep) store<T>(p.gates, to_keep<T>(o.candidate, p.sum[0], h));
+    return zoned<T>(p.keep_hidden, load<T>(p.h_old), h);
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& o = *p.options;
-    const Vec<T> a = load<T>(p.gates), h = value_of<T>(o.candidate, a);
+    const Vec<T> a = load<T>(p.gates), h = value_kept<T>(o.candidate, a);
     store<T>(p.dh_old, p.dh * p.keep_hidden);
     store<T>(p.d_gates, p.dh * (T(1) - p.keep_hidden) * slope_of<T>(o.candidate, a, h));
   }
   RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
-    to[0] = value_of<T>(p.options->candidate, load<T>(p.gates));
+    to[0] = value_kept<T>(p.options->candidate, load<T>(p.gates));
   }
 };
 
@@ -47,63 +64,57 @@ template <class T, bool Coupled> struct GeneralLstm {
   static constexpr bool needs_h_old = true, needs_h_new = false, saves_gates = true;
   static constexpr bool general = true, has_peepholes = true;
   static constexpr int g_slot = Coupled ? 1 : 2, o_slot = Coupled ? 2 : 3;
-
-  struct Values {
-    Vec<T> i_sum, f_sum, o_sum, i, f, g, o, c, shown;
-  };
-  RELEMBRA_INLINE static Values values_of(const Options<T>& options, const Vec<T>* sum,
-                                          const T* peephole, Index stride, Vec<T> c_old,
-                                          Vec<T> kept) {
-    Values v;
-    v.i_sum = sum[0];
-    if (peephole) v.i_sum = fma(load<T>(peephole), c_old, v.i_sum);
-    v.i = value_of<T>(options.gate, v.i_sum);
-    if constexpr (Coupled) {
-      v.f_sum = Vec<T>{};
-      v.f = T(1) - v.i;
-    } else {
-      v.f_sum = sum[1];
-      if (peephole) v.f_sum = fma(load<T>(peephole + stride), c_old, v.f_sum);
-      v.f = value_of<T>(options.gate, v.f_sum);
-    }
-    v.g = value_of<T>(options.candidate, sum[g_slot]);
-    v.c = fma(v.f, c_old, v.i * (v.g * kept));
-    v.o_sum = sum[o_slot];
-    if (peephole) v.o_sum = fma(load<T>(peephole + (Coupled ? 1 : 2) * stride), v.c, v.o_sum);
-    v.o = value_of<T>(options.gate, v.o_sum);
-    v.shown = value_of<T>(options.state, v.c);
-    return v;
-  }
+  static constexpr int o_peephole = Coupled ? 1 : 2;
 
   template <bool Keep> RELEMBRA_INLINE static Vec<T> forward(const ForwardPoint<T>& p) {
+    const Options<T>& options = *p.options;
     const Vec<T> c_old = load<T>(p.c);
-    const Values v = values_of(*p.options, p.sum, p.peephole, p.stride, c_old, p.kept);
-    const Vec<T> c = zoned<T>(p.keep_cell, c_old, v.c);
+    const auto seen = [&](Vec<T> sum, int peephole, Vec<T> cell) {
+      return p.peephole ? fma(load<T>(p.peephole + peephole * p.stride), cell, sum) : sum;
+    };
+    const auto active = [&](const Activation<T>& f, Vec<T> sum, int slot) {
+      const Vec<T> y = value_of<T>(f, sum);
+      if constexpr (Keep) store<T>(p.gates + slot * width<T>, to_keep<T>(f, sum, y));
+      return y;
+    };
+    const Vec<T> i = active(options.gate, seen(p.sum[0], 0, c_old), 0);
+    Vec<T> f = T(1) - i;
+    if constexpr (!Coupled) f = active(options.gate, seen(p.sum[1], 1, c_old), 1);
+    const Vec<T> g = active(options.candidate, p.sum[g_slot], g_slot);
+    const Vec<T> fresh = fma(f, c_old, i * (g * p.kept));
+    const Vec<T> o = active(options.gate, seen(p.sum[o_slot], o_peephole, fresh), o_slot);
+    const Vec<T> c = zoned<T>(p.keep_cell, c_old, fresh);
     store<T>(p.c, c);
     if constexpr (Keep) store<T>(p.c_saved, c);
-    return zoned<T>(p.keep_hidden, load<T>(p.h_old), v.o * v.shown);
+    return zoned<T>(p.keep_hidden, load<T>(p.h_old), o * value_of<T>(options.state, fresh));
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& options = *p.options;
-    Vec<T> sum[slots];
-    for (int q = 0; q < slots; ++q) sum[q] = load<T>(p.gates + q * width<T>);
-    const Values v = values_of(options, sum, p.peephole, p.stride, p.c_old, p.kept);
+    const Vec<T> i_kept = load<T>(p.gates), g_kept = load<T>(p.gates + g_slot * width<T>);
+    const Vec<T> o_kept = load<T>(p.gates + o_slot * width<T>);
+    const Vec<T> i = value_kept<T>(options.gate, i_kept), o = value_kept<T>(options.gate, o_kept);
+    const Vec<T> g = value_kept<T>(options.candidate, g_kept);
+    Vec<T> f_kept{}, f = T(1) - i;
+    if constexpr (!Coupled) {
+      f_kept = load<T>(p.gates + width<T>);
+      f = value_kept<T>(options.gate, f_kept);
+    }
+    const Vec<T> c = fma(f, p.c_old, i * (g * p.kept)), shown = value_of<T>(options.state, c);
     const Vec<T> dh = p.dh * (T(1) - p.keep_hidden);
     store<T>(p.dh_old, p.dh * p.keep_hidden);
     const Vec<T> dc_new = load<T>(p.dc);
-    const Vec<T> d_o = dh * v.shown * slope_of<T>(options.gate, v.o_sum, v.o);
-    Vec<T> dc = dc_new * (T(1) - p.keep_cell) +
-                dh * v.o * slope_of<T>(options.state, v.c, v.shown);
-    if (p.peephole) dc = fma(d_o, load<T>(p.peephole + (Coupled ? 1 : 2) * p.stride), dc);
-    const Vec<T> d_g = dc * v.i * p.kept * slope_of<T>(options.candidate, sum[g_slot], v.g);
-    Vec<T> di = dc * (v.g * p.kept);
+    const Vec<T> d_o = dh * shown * slope_of<T>(options.gate, o_kept, o);
+    Vec<T> dc = dc_new * (T(1) - p.keep_cell) + dh * o * slope_of<T>(options.state, c, shown);
+    if (p.peephole) dc = fma(d_o, load<T>(p.peephole + o_peephole * p.stride), dc);
+    const Vec<T> d_g = dc * i * p.kept * slope_of<T>(options.candidate, g_kept, g);
+    Vec<T> di = dc * (g * p.kept);
     const Vec<T> df = dc * p.c_old;
     if constexpr (Coupled) di = di - df;
-    const Vec<T> d_i = di * slope_of<T>(options.gate, v.i_sum, v.i);
-    Vec<T> dc_old = fma(dc, v.f, dc_new * p.keep_cell);
+    const Vec<T> d_i = di * slope_of<T>(options.gate, i_kept, i);
+    Vec<T> dc_old = fma(dc, f, dc_new * p.keep_cell);
     store<T>(p.d_gates, d_i);
     if constexpr (!Coupled) {
-      const Vec<T> d_f = df * slope_of<T>(options.gate, v.f_sum, v.f);
+      const Vec<T> d_f = df * slope_of<T>(options.gate, f_kept, f);
       store<T>(p.d_gates + width<T>, d_f);
       if (p.peephole) {
         dc_old = fma(d_f, load<T>(p.peephole + p.stride), dc_old);
@@ -115,18 +126,14 @@ template <class T, bool Coupled> struct GeneralLstm {
     if (p.peephole) {
       dc_old = fma(d_i, load<T>(p.peephole), dc_old);
       add_to(p.d_peephole, d_i * p.c_old);
-      add_to(p.d_peephole + (Coupled ? 1 : 2) * p.stride, d_o * v.c);
+      add_to(p.d_peephole + o_peephole * p.stride, d_o * c);
     }
     store<T>(p.dc, dc_old);
   }
   RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
-    Vec<T> sum[slots];
-    for (int q = 0; q < slots; ++q) sum[q] = load<T>(p.gates + q * width<T>);
-    const Values v = values_of(*p.options, sum, p.peephole, p.stride, p.c_old, p.kept);
-    to[0] = v.i;
-    if constexpr (!Coupled) to[1] = v.f;
-    to[g_slot] = v.g;
-    to[o_slot] = v.o;
+    for (int q = 0; q < slots; ++q)
+      to[q] = value_kept<T>(q == g_slot ? p.options->candidate : p.options->gate,
+                            load<T>(p.gates + q * width<T>));
   }
   RELEMBRA_INLINE static void add_to(T* p, Vec<T> x) { store<T>(p, load<T>(p) + x); }
 };
@@ -142,31 +149,36 @@ template <class T> struct GeneralGru {
   template <bool Keep> RELEMBRA_INLINE static Vec<T> forward(const ForwardPoint<T>& p) {
     const Options<T>& o = *p.options;
     const Vec<T> r = value_of<T>(o.gate, p.sum[1]), z = value_of<T>(o.gate, p.sum[2]);
-    const Vec<T> n = value_of<T>(o.candidate, fma(r, p.sum[3], p.sum[0])) * p.kept;
+    const Vec<T> n_sum = fma(r, p.sum[3], p.sum[0]), n = value_of<T>(o.candidate, n_sum);
+    if constexpr (Keep) {
+      store<T>(p.gates, to_keep<T>(o.candidate, n_sum, n));
+      store<T>(p.gates + width<T>, to_keep<T>(o.gate, p.sum[1], r));
+      store<T>(p.gates + 2 * width<T>, to_keep<T>(o.gate, p.sum[2], z));
+      store<T>(p.gates + 3 * width<T>, p.sum[3]);
+    }
     const Vec<T> old = load<T>(p.h_old);
-    return zoned<T>(p.keep_hidden, old, (T(1) - z) * n + z * old);
+    return zoned<T>(p.keep_hidden, old, (T(1) - z) * (n * p.kept) + z * old);
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& o = *p.options;
-    const Vec<T> r_sum = load<T>(p.gates + width<T>), z_sum = load<T>(p.gates + 2 * width<T>);
-    const Vec<T> part = load<T>(p.gates + 3 * width<T>);
-    const Vec<T> r = value_of<T>(o.gate, r_sum), z = value_of<T>(o.gate, z_sum);
-    const Vec<T> n_sum = fma(r, part, load<T>(p.gates)), n = value_of<T>(o.candidate, n_sum);
+    const Vec<T> n_kept = load<T>(p.gates), r_kept = load<T>(p.gates + width<T>);
+    const Vec<T> z_kept = load<T>(p.gates + 2 * width<T>), part = load<T>(p.gates + 3 * width<T>);
+    const Vec<T> r = value_kept<T>(o.gate, r_kept), z = value_kept<T>(o.gate, z_kept);
+    const Vec<T> n = value_kept<T>(o.candidate, n_kept);
     const Vec<T> dh = p.dh * (T(1) - p.keep_hidden);
     store<T>(p.dh_old, p.dh * p.keep_hidden + dh * z);
-    const Vec<T> dn = dh * (T(1) - z) * p.kept * slope_of<T>(o.candidate, n_sum, n);
+    const Vec<T> dn = dh * (T(1) - z) * p.kept * slope_of<T>(o.candidate, n_kept, n);
     store<T>(p.d_gates, dn);
-    store<T>(p.d_gates + width<T>, dn * part * slope_of<T>(o.gate, r_sum, r));
+    store<T>(p.d_gates + width<T>, dn * part * slope_of<T>(o.gate, r_kept, r));
     store<T>(p.d_gates + 2 * width<T>,
-             dh * (p.h_old - n * p.kept) * slope_of<T>(o.gate, z_sum, z));
+             dh * (p.h_old - n * p.kept) * slope_of<T>(o.gate, z_kept, z));
     store<T>(p.d_gates + 3 * width<T>, dn * r);
   }
   RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
     const Options<T>& o = *p.options;
-    to[0] = value_of<T>(o.gate, load<T>(p.gates + width<T>));
-    to[1] = value_of<T>(o.gate, load<T>(p.gates + 2 * width<T>));
-    const Vec<T> part = load<T>(p.gates + 3 * width<T>);
-    to[2] = value_of<T>(o.candidate, fma(to[0], part, load<T>(p.gates)));
+    to[0] = value_kept<T>(o.gate, load<T>(p.gates + width<T>));
+    to[1] = value_kept<T>(o.gate, load<T>(p.gates + 2 * width<T>));
+    to[2] = value_kept<T>(o.candidate, load<T>(p.gates));
   }
 };
 
