@@ -10,7 +10,6 @@ namespace {
 template <class T> struct LinearMap {
   static constexpr int W = width<T>;
   static constexpr int panel = panel_vectors(4);
-  static constexpr int most = tile_rows(panel);
   // Panels that stay in the first caches while all rows pass by.
   static constexpr Index stretch_bytes = 96 << 10;
 
@@ -44,6 +43,7 @@ template <class T> struct LinearMap {
     with_storage<T>(l->storage, [&](auto kind) { run<decltype(kind)>(*l, share, shares); });
   }
   template <class S> static void run(const Linear<T>& l, int share, int shares) {
+    constexpr int most = tile_rows<S>(panel);
     const Index panels = panel_count<panel>(vectors(l.outputs));
     const bool by_rows = l.rows >= shares * most;
     const Range rows = by_rows ? part(l.rows, share, shares) : Range{0, l.rows};

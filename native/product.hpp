@@ -23,13 +23,29 @@ template <class T, int R, int V, int P, int Panel, bool Ragged, class S>
 RELEMBRA_INLINE void product_tile(const Product<T, S>& y, const T* const* a, T* const* to,
                                   const T* const* add, Index p) {
   const Index stride = y.k * Panel * width<T>;
-  tile<T, R, V, P>(a, y.ks, y.panels + p * stride, stride, [&](int r, int i, int v, Vec<T> sum) {
-    const Index column = y.first + (p + i) * y.step + v * width<T>;
+  const S* panel = y.panels + p * stride;
+  const auto column_of = [&](int i, int v) { return y.first + (p + i) * y.step + v * width<T>; };
+  const auto put_some = [&](int r, Index column, Vec<T> sum) {
+    const int lanes = static_cast<int>(y.columns - column < width<T> ? y.columns - column : width<T>);
+    if constexpr (scaled<S>) sum = sum * load_upto<T>(y.scale + column, lanes);
+    if (add) sum = sum + load_upto<T>(add[r] + column, lanes);
+    store_upto<T>(to[r] + column, sum, lanes);
+  };
+  if constexpr (Ragged && scaled<S>) {
+    // Through memory: so much to do for each sum would have the sums leave their registers before
+    // the last k.
+    T sums[R][P * V][width<T>];
+    tile<T, R, V, P>(a, y.ks, panel, stride,
+                     [&](int r, int i, int v, Vec<T> sum) { store<T>(sums[r][i * V + v], sum); });
+    for (int r = 0; r < R; ++r)
+      for (int i = 0; i < P; ++i)
+        for (int v = 0; v < V; ++v) put_some(r, column_of(i, v), load<T>(sums[r][i * V + v]));
+    return;
+  }
+  tile<T, R, V, P>(a, y.ks, panel, stride, [&](int r, int i, int v, Vec<T> sum) {
+    const Index column = column_of(i, v);
     if constexpr (Ragged) {
-      const int lanes = static_cast<int>(y.columns - column < width<T> ? y.columns - column : width<T>);
-      if constexpr (scaled<S>) sum = sum * load_upto<T>(y.scale + column, lanes);
-      if (add) sum = sum + load_upto<T>(add[r] + column, lanes);
-      store_upto<T>(to[r] + column, sum, lanes);
+      put_some(r, column, sum);
     } else {
       if constexpr (scaled<S>) sum = sum * load<T>(y.scale + column);
       if (add) sum = sum + load<T>(add[r] + column);
@@ -46,12 +62,12 @@ RELEMBRA_INLINE Index product_run(const Product<T, S>& y, const T* const* a, T* 
   return p;
 }
 
-// The panels p ... end - 1 of up to tile_rows(V) rows. `add` is added, null for nothing.
+// The panels p ... end - 1 of up to tile_rows<S>(V) rows. `add` is added, null for nothing.
 template <class T, int V, bool Ragged, class S>
 [[gnu::noinline]] void product(const Product<T, S>& y, const T* const* a, T* const* to,
                                const T* const* add, int rows, Index p, Index end) {
   const Index full = y.vectors / V;
-  with_constant<tile_rows(V)>(rows, [&](auto r) {
+  with_constant<tile_rows<S>(V)>(rows, [&](auto r) {
     constexpr int R = decltype(r)::value;
     p = product_run<T, R, V, panels_at_once(R, V), V, Ragged>(y, a, to, add, p,
                                                               end < full ? end : full);
@@ -82,7 +98,7 @@ template <class T, int V>
                                      Index first, Index step, Index count, T* c, Index ldc,
                                      Index vectors, Index p, Index end) {
   const Index full = vectors / V;
-  const Blocks blocks = blocks_of(rows, tile_rows(V));
+  const Blocks blocks = blocks_of(rows, tile_rows<T>(V));
   for (; p < end; ++p) {
     const T* panel = b + first + p * step;
     T* to = c + p * V * width<T>;
@@ -90,7 +106,7 @@ template <class T, int V>
     Index row = 0;
     for (Index i = 0; i < blocks.count; ++i) {
       const int size = block_size(blocks, i);
-      with_constant<tile_rows(V)>(size, [&](auto r) {
+      with_constant<tile_rows<T>(V)>(size, [&](auto r) {
         constexpr int R = decltype(r)::value;
         if (v == V) {
           outer_tile<T, R, V>(a + row, lda, panel, ldb, count, to + row * ldc, ldc);

@@ -17,7 +17,7 @@ template <class T, template <class> class CellOf> struct Sweep {
   static constexpr int W = width<T>;
   static constexpr int panel = panel_vectors(Cell::x_vectors);       // of x and h products
   static constexpr int back_panel = panel_vectors(4);                // of dx and dh products
-  static constexpr int most = tile_rows(panel), back_most = tile_rows(back_panel);
+  static constexpr int back_most = tile_rows<T>(back_panel);
   // The smallest stretch of units that is whole panels and whole groups.
   static constexpr int stretch_groups = Cell::x_vectors == 1 ? panel : 1;
   static constexpr int stretch_panels = Cell::x_vectors > panel ? Cell::x_vectors / panel : 1;
@@ -332,6 +332,7 @@ template <class T, template <class> class CellOf> struct Sweep {
   template <class S>
   static void project(const Product<T, S>& y, const T* bias, const T** from, T** sums,
                       Index count, const Part& own) {
+    constexpr int most = tile_rows<S>(panel);
     const Blocks blocks = blocks_of(count, most);
     const T* biases[most];
     for (int r = 0; r < most; ++r) biases[r] = bias;
@@ -362,6 +363,7 @@ template <class T, template <class> class CellOf> struct Sweep {
     const Shape& s = *l.shape;
     const Index rows = active(w, step);
     const Index padded = s.padded;
+    constexpr int most = tile_rows<S>(panel);
     const Blocks blocks = blocks_of(rows, most);
     // With a single block of few rows, several panels at once hide the latency of the additions.
     const Index panels = blocks.count == 1 ? stretch_panels * 4 : stretch_panels;

@@ -16,6 +16,11 @@ inline constexpr int registers = 32;
 #else
 inline constexpr int registers = 16;
 #endif
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool fused = true;
+#else
+inline constexpr bool fused = false;
+#endif
 
 // Vectors of a panel for a cell of so many gates, and rows of a tile: accumulators, the panel's
 // vectors and one broadcast fit the registers.
@@ -23,8 +28,11 @@ constexpr int panel_vectors(int gates) {
   if (registers == 32) return gates == 3 ? 3 : 4;
   return gates == 3 ? 3 : 2;
 }
-constexpr int tile_rows(int vectors) {
+template <class S> constexpr int tile_rows(int vectors) {
   if (registers == 32) return vectors == 3 ? 8 : 6;
+  // Without a fused multiply-add the product needs a register too. Integers are widened before the
+  // first row and stay in theirs, where others are loaded once more.
+  if (!fused && sizeof(S) == 1) return vectors == 3 ? 3 : 6;
   return vectors == 3 ? 4 : 6;
 }
 // So few rows that the accumulators of one panel would wait for each other: take more panels.
