@@ -29,12 +29,8 @@ template <class T> struct LinearMap {
       const Index p = i / panel, v = i % panel;
       const Index in_panel = all - p * panel < panel ? all - p * panel : panel;
       const int lanes = static_cast<int>(outputs - i * W < W ? outputs - i * W : W);
-      const S* from = weight + i * W * inputs;
-      S* at = to + p * panel * inputs * W + v * W;
-      for (Index k = 0; k < inputs; ++k, at += in_panel * W) {
-        for (int lane = 0; lane < lanes; ++lane) at[lane] = from[lane * inputs + k];
-        for (int lane = lanes; lane < W; ++lane) at[lane] = S{};
-      }
+      pack_vector<T>(weight + i * W * inputs, inputs, inputs, lanes,
+                     to + p * panel * inputs * W + v * W, in_panel * W);
     }
   }
 

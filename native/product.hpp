@@ -6,6 +6,30 @@
 namespace relembra::RELEMBRA_ISA {
 namespace {
 
+// One vector of a panel's columns: to[k * step + lane] = from[lane * ld + k], and zeros in the lanes
+// that there are not.
+template <class T, class S>
+[[gnu::noinline]] void pack_vector(const S* from, Index ld, Index k_count, int lanes, S* to,
+                                   Index step) {
+  constexpr int W = width<T>;
+  Index k = 0;
+  if constexpr (sizeof(S) == sizeof(T)) {
+    for (; k + W <= k_count; k += W) {
+      Vec<T> block[W];
+#pragma GCC unroll 16
+      for (int lane = 0; lane < W; ++lane)
+        block[lane] = lane < lanes ? load<T>(from + lane * ld + k) : Vec<T>{};
+      transpose<T>(block);
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) store<T>(to + (k + i) * step, block[i]);
+    }
+  }
+  for (; k < k_count; ++k) {
+    for (int lane = 0; lane < lanes; ++lane) to[k * step + lane] = from[lane * ld + k];
+    for (int lane = lanes; lane < W; ++lane) to[k * step + lane] = S{};
+  }
+}
+
 // Y = A P, where panel j goes to column `first + j * step` of a row of Y; P is stored as S.
 template <class T, class S = T> struct Product {
   const S* panels;
@@ -92,11 +116,12 @@ RELEMBRA_INLINE int block_size(const Blocks& b, Index i) {
   return static_cast<int>(b.small + (i < b.larger));
 }
 
-// C += A^T B over `count` positions: rows of C are columns of A, its panels those of B.
+// C += A^T B over `count` positions: rows of C are columns of A, its panels those of B. C is taken
+// for zeros where it is `fresh`.
 template <class T, int V>
 [[gnu::noinline]] void outer_product(const T* a, Index lda, Index rows, const T* b, Index ldb,
                                      Index first, Index step, Index count, T* c, Index ldc,
-                                     Index vectors, Index p, Index end) {
+                                     Index vectors, Index p, Index end, bool fresh = false) {
   const Index full = vectors / V;
   const Blocks blocks = blocks_of(rows, tile_rows<T>(V));
   for (; p < end; ++p) {
@@ -109,13 +134,14 @@ template <class T, int V>
       with_constant<tile_rows<T>(V)>(size, [&](auto r) {
         constexpr int R = decltype(r)::value;
         if (v == V) {
-          outer_tile<T, R, V>(a + row, lda, panel, ldb, count, to + row * ldc, ldc);
+          outer_tile<T, R, V>(a + row, lda, panel, ldb, count, to + row * ldc, ldc,
+                              fresh);
           return;
         }
         if constexpr (V > 1)
           with_constant<V - 1>(v, [&](auto narrow) {
             outer_tile<T, R, decltype(narrow)::value>(a + row, lda, panel, ldb, count,
-                                                      to + row * ldc, ldc);
+                                                      to + row * ldc, ldc, fresh);
           });
       });
       row += size;

@@ -53,12 +53,8 @@ template <class T, template <class> class CellOf> struct Sweep {
       const Index in_panel = all - p * panel < panel ? all - p * panel : panel;
       const Index g = i / vectors, unit = g * W;
       const int lanes = static_cast<int>(s.units - unit < W ? s.units - unit : W);
-      const S* from = weights + (gate[i % vectors] * s.units + unit) * k_count;
-      S* at = to + p * panel * k_count * W + v * W;
-      for (Index k = 0; k < k_count; ++k, at += in_panel * W) {
-        for (int lane = 0; lane < lanes; ++lane) at[lane] = from[lane * k_count + k];
-        for (int lane = lanes; lane < W; ++lane) at[lane] = S{};
-      }
+      pack_vector<T>(weights + (gate[i % vectors] * s.units + unit) * k_count, k_count, k_count,
+                     lanes, to + p * panel * k_count * W + v * W, in_panel * W);
     }
   }
 
@@ -479,9 +475,11 @@ template <class T, template <class> class CellOf> struct Sweep {
       rows.dh[r] = dh + r * padded;
       if (cleared(w, r)) forget(b, r);
     }
-    const Range zeroed = part(s.gradient, member, l.members);
+    // The first chunk writes what the others add to; of no steps there is none.
+    const Index unwritten = w.steps ? d_peephole - mine : 0;
+    const Range zeroed = part(s.gradient - unwritten, member, l.members);
     if (!call.go_on)
-      for (Index i = zeroed.begin; i < zeroed.end; ++i) mine[i] = T(0);
+      for (Index i = zeroed.begin; i < zeroed.end; ++i) mine[unwritten + i] = T(0);
     meet(barrier, l.members);
 
     const Product<T> to_h{l.hh_back, s.groups, Cell::h_vectors * s.units,
@@ -505,7 +503,7 @@ template <class T, template <class> class CellOf> struct Sweep {
       const Index count = offset(w, end) - first;
       fill(b, begin, end, member, l.members);
       meet(barrier, l.members);
-      to_weights(b, count, mine, member, l.members);
+      to_weights(b, count, mine, member, l.members, end == w.steps && !call.go_on);
       if (call.d_x.data) to_input(b, to_x, begin, end, member, l.members);
       meet(barrier, l.members);
       end = begin;
@@ -693,16 +691,17 @@ template <class T, template <class> class CellOf> struct Sweep {
     }
   }
 
-  static void to_weights(const Back& b, Index count, T* to, int member, int members) {
+  static void to_weights(const Back& b, Index count, T* to, int member, int members,
+                         bool fresh) {
     const Index x_width = Cell::x_vectors * b.s.padded, h_width = Cell::h_vectors * b.s.padded;
     const Index x_rows = b.s.inputs + 1, h_rows = b.s.units + (Cell::h_bias_apart ? 1 : 0);
     const Range panels = part(panel_count<panel>(b.s.groups * Cell::x_vectors), member, members);
     outer_product<T, panel>(b.inputs, left_width(b.s.inputs), x_rows, b.d_gates, row_size(b.s), Cell::x_slot * W,
                             panel_step, count, to, x_width, b.s.groups * Cell::x_vectors,
-                            panels.begin, panels.end);
+                            panels.begin, panels.end, fresh);
     outer_product<T, panel>(b.states, left_width(b.s.units), h_rows, b.d_gates, row_size(b.s),
                             Cell::h_slot * W, panel_step, count, to + x_rows * x_width, h_width,
-                            b.s.groups * Cell::h_vectors, panels.begin, panels.end);
+                            b.s.groups * Cell::h_vectors, panels.begin, panels.end, fresh);
   }
 
   static void to_input(const Back& b, const Product<T>& y, Index begin, Index end, int member,
@@ -803,18 +802,26 @@ template <class T, template <class> class CellOf> struct Sweep {
       const Index unit = i / vectors * W, row = gate[i % vectors] * s.units + unit;
       const int lanes = static_cast<int>(s.units - unit < W ? s.units - unit : W);
       const T* from = call.gradients + start + i * W;
-      for (Index k = 0; k < k_count + (bias ? 1 : 0); ++k) {
+      const auto total = [&](Index k) {
         Vec<T> sum = load<T>(from + k * ld);
         for (int team = 1; team < call.layer.teams; ++team)
           sum = sum + load<T>(from + team * s.gradient + k * ld);
-        if (k == k_count) {
-          store_upto<T>(bias + row, sum, lanes);
-        } else {
-          T values[W];
-          store<T>(values, sum);
-          for (int lane = 0; lane < lanes; ++lane) weights[(row + lane) * k_count + k] = values[lane];
-        }
+        return sum;
+      };
+      T* to = weights + row * k_count;
+      Index k = 0;
+      for (; k + W <= k_count; k += W) {
+        Vec<T> block[W];
+        for (int j = 0; j < W; ++j) block[j] = total(k + j);
+        transpose<T>(block);
+        for (int lane = 0; lane < lanes; ++lane) store<T>(to + lane * k_count + k, block[lane]);
       }
+      for (; k < k_count; ++k) {
+        T values[W];
+        store<T>(values, total(k));
+        for (int lane = 0; lane < lanes; ++lane) to[lane * k_count + k] = values[lane];
+      }
+      if (bias) store_upto<T>(bias + row, total(k_count), lanes);
     }
   }
 };

@@ -101,10 +101,10 @@ RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const S* panel, Index p
 }
 
 // C (R rows, V vectors) += sum over k of A[k][r] B[k][v]: the outer products of the weights'
-// gradients. A and B are both row-major with k as the row.
+// gradients. A and B are both row-major with k as the row. A fresh C is taken for zeros, to the bit.
 template <class T, int R, int V>
 RELEMBRA_INLINE void outer_tile(const T* a, Index lda, const T* b, Index ldb, Index count, T* c,
-                                Index ldc) {
+                                Index ldc, bool fresh) {
   Vec<T> acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
@@ -126,7 +126,7 @@ RELEMBRA_INLINE void outer_tile(const T* a, Index lda, const T* b, Index ldb, In
 #pragma GCC unroll 16
     for (int v = 0; v < V; ++v) {
       T* to = c + r * ldc + v * width<T>;
-      store<T>(to, load<T>(to) + acc[r][v]);
+      store<T>(to, (fresh ? Vec<T>{} : load<T>(to)) + acc[r][v]);
     }
 }
 
