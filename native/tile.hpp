@@ -30,9 +30,9 @@ constexpr int panel_vectors(int gates) {
 }
 template <class S> constexpr int tile_rows(int vectors) {
   if (registers == 32) return vectors == 3 ? 8 : 6;
-  // Without a fused multiply-add the product needs a register too. Integers are widened before the
-  // first row and stay in theirs, where others are loaded once more.
-  if (!fused && sizeof(S) == 1) return vectors == 3 ? 3 : 6;
+  // Without a fused multiply-add a product needs a register too, and what is widened stays in its
+  // own, where whole weights are loaded once more.
+  if (!fused && sizeof(S) < sizeof(float) && vectors == 3) return 3;
   return vectors == 3 ? 4 : 6;
 }
 // So few rows that the accumulators of one panel would wait for each other: take more panels.
@@ -101,10 +101,13 @@ RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const S* panel, Index p
 }
 
 // C (R rows, V vectors) += sum over k of A[k][r] B[k][v]: the outer products of the weights'
-// gradients. A and B are both row-major with k as the row. A fresh C is taken for zeros, to the bit.
+// gradients. A and B are both row-major with k as the row. A fresh C is zeros.
 template <class T, int R, int V>
 RELEMBRA_INLINE void outer_tile(const T* a, Index lda, const T* b, Index ldb, Index count, T* c,
                                 Index ldc, bool fresh) {
+  if (fresh)  // here, for behind the sums there is no register left to ask
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < V; ++v) store<T>(c + r * ldc + v * width<T>, Vec<T>{});
   Vec<T> acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
@@ -126,7 +129,7 @@ RELEMBRA_INLINE void outer_tile(const T* a, Index lda, const T* b, Index ldb, In
 #pragma GCC unroll 16
     for (int v = 0; v < V; ++v) {
       T* to = c + r * ldc + v * width<T>;
-      store<T>(to, (fresh ? Vec<T>{} : load<T>(to)) + acc[r][v]);
+      store<T>(to, load<T>(to) + acc[r][v]);
     }
 }
 

@@ -24,7 +24,8 @@ from pathlib import Path
 # The library itself is stripped when it is installed.
 BUILT = "build/editable-*/native/CMakeFiles/kernels_*.dir/kernels.cpp.o"
 # Functions whose loops are looked at: a new kind of product is a name here.
-PRODUCTS = re.compile(r"relembra::(\w+)::\(anonymous namespace\)::((?:outer_)?product<[^(]*>)\(")
+PRODUCTS = re.compile(r"relembra::(\w+)::\(anonymous namespace\)::((?:outer_)?product<.*?>)\(")
+SPACE = re.compile(r"relembra::\w+::\(anonymous namespace\)::")
 HEADER = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(\S+)\s*(.*)$")
 TARGET = re.compile(r"^([0-9a-f]+)\b")
@@ -119,7 +120,8 @@ def main() -> int:
     for code in parser.parse_args().objects:
         for name, body in functions(code):
             if match := PRODUCTS.search(name):
-                found.setdefault((match[1], match[2]), []).extend(tiles(body))
+                key = match[1], SPACE.sub("", match[2])
+                found.setdefault(key, []).extend(tiles(body))
     print(f"{'set':9} {'function':25} loops  multiply-adds  most stack loads  stack stores")
     for (isa, name), loops in sorted(found.items()):
         counts = [loop.multiply_adds for loop in loops]
