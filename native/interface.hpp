@@ -141,6 +141,7 @@ template <class T> struct Backward {
   const T *d_hidden, *d_cell;         // (B, P) and (B, H), or null: zeros
   Sequence<T> d_x;                    // data may be null: not wanted
   bool add_to_d_x;                    // the other direction has been there
+  bool whole;                         // not a segment
   bool go_on;                         // add to the private gradients: later segments were there
   T *d_hidden0, *d_cell0;             // (B, P) and (B, H)
   T* gradients;                       // (teams) of shape.gradient elements

@@ -10,7 +10,6 @@ namespace {
 template <class T> struct LinearMap {
   static constexpr int W = width<T>;
   static constexpr int panel = panel_vectors(4);
-  static constexpr int most = tile_rows(panel);
   // Panels that stay in the first caches while all rows pass by.
   static constexpr Index stretch_bytes = 96 << 10;
 
@@ -30,12 +29,8 @@ template <class T> struct LinearMap {
       const Index p = i / panel, v = i % panel;
       const Index in_panel = all - p * panel < panel ? all - p * panel : panel;
       const int lanes = static_cast<int>(outputs - i * W < W ? outputs - i * W : W);
-      const S* from = weight + i * W * inputs;
-      S* at = to + p * panel * inputs * W + v * W;
-      for (Index k = 0; k < inputs; ++k, at += in_panel * W) {
-        for (int lane = 0; lane < lanes; ++lane) at[lane] = from[lane * inputs + k];
-        for (int lane = lanes; lane < W; ++lane) at[lane] = S{};
-      }
+      pack_vector<T>(weight + i * W * inputs, inputs, inputs, lanes,
+                     to + p * panel * inputs * W + v * W, in_panel * W);
     }
   }
 
@@ -44,6 +39,7 @@ template <class T> struct LinearMap {
     with_storage<T>(l->storage, [&](auto kind) { run<decltype(kind)>(*l, share, shares); });
   }
   template <class S> static void run(const Linear<T>& l, int share, int shares) {
+    constexpr int most = tile_rows<S>(panel);
     const Index panels = panel_count<panel>(vectors(l.outputs));
     const bool by_rows = l.rows >= shares * most;
     const Range rows = by_rows ? part(l.rows, share, shares) : Range{0, l.rows};

@@ -86,6 +86,37 @@ template <class T> RELEMBRA_INLINE void store_upto(T* p, Vec<T> v, int n) {
   else store_some(p, v, n);
 }
 
+template <int... I> struct Indices {};
+template <int N, int... I> struct Count : Count<N - 1, N - 1, I...> {};
+template <int... I> struct Count<0, I...> {
+  using All = Indices<I...>;
+};
+// The lanes of a and b in turn, `From` on of each.
+template <class T, int From, int... I>
+RELEMBRA_INLINE Vec<T> interleaved(Vec<T> a, Vec<T> b, Indices<I...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, (From + I / 2 + I % 2 * width<T>)...);
+#else
+  return __builtin_shuffle(a, b, Int<T>{(From + I / 2 + I % 2 * width<T>)...});
+#endif
+}
+// Rows become columns. Each round interleaves vector i with the one half of them further on.
+template <class T> RELEMBRA_INLINE void transpose(Vec<T> (&rows)[width<T>]) {
+  constexpr int W = width<T>;
+  using All = typename Count<W>::All;
+#pragma GCC unroll 4
+  for (int round = 1; round < W; round *= 2) {
+    Vec<T> next[W];
+#pragma GCC unroll 16
+    for (int i = 0; i < W / 2; ++i) {
+      next[2 * i] = interleaved<T, 0>(rows[i], rows[i + W / 2], All{});
+      next[2 * i + 1] = interleaved<T, W / 2>(rows[i], rows[i + W / 2], All{});
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) rows[i] = next[i];
+  }
+}
+
 // a * b + c. With one rounding where the instruction set has it, else with two: the same on every
 // call, because the compiler may not contract on its own (-ffp-contract=off).
 #if defined(__AVX512F__)

@@ -439,6 +439,7 @@ void stack_backward(const Tape& kept, const StackInput<T>& input, Sequence<const
       call.weights = gradients.weights[index];
       const int members = call.layer.members;
       const auto segments = tape.segments_of(layer, direction);
+      call.whole = !segments;
       lease.run(call.layer.teams * members, [&](int share) {
         if (bottom && d_x.data && direction == 0 && share % members == 0)
           plan.clear_unvisited(share / members, d_x, s.inputs);

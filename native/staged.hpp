@@ -17,7 +17,7 @@ namespace {
 template <class T, template <class> class CellOf> struct StagedSweep {
   using Cell = CellOf<T>;
   static constexpr Index W = width<T>, gates = Cell::gates;
-  static constexpr int panel = panel_vectors(4), most = tile_rows(panel);
+  static constexpr int panel = panel_vectors(4), most = tile_rows<T>(panel);
   static constexpr Index factors = 16;  // two for each product, in a whole cache line of floats
 
   static constexpr Index whole(Index n) { return (n + W - 1) / W * W; }

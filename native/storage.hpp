@@ -35,7 +35,8 @@ template <class T> RELEMBRA_INLINE Vec<T> widened(const Bf16* p) {
   return (Vec<float>)_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16);
 #elif defined(__x86_64__)
   const __m128i half = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-  return (Vec<float>)_mm_unpacklo_epi16(_mm_setzero_si128(), half);
+  // A shift, for zeros to put below would take a register of their own.
+  return (Vec<float>)_mm_slli_epi32(_mm_unpacklo_epi16(half, half), 16);
 #else
   typedef std::uint16_t Half __attribute__((vector_size(vector_bytes / 2)));
   Half half;

@@ -17,7 +17,8 @@ template <class T, template <class> class CellOf> struct Sweep {
   static constexpr int W = width<T>;
   static constexpr int panel = panel_vectors(Cell::x_vectors);       // of x and h products
   static constexpr int back_panel = panel_vectors(4);                // of dx and dh products
-  static constexpr int most = tile_rows(panel), back_most = tile_rows(back_panel);
+  static constexpr Index few_positions = 64;                         // see `at_once`
+  static constexpr int back_most = tile_rows<T>(back_panel);
   // The smallest stretch of units that is whole panels and whole groups.
   static constexpr int stretch_groups = Cell::x_vectors == 1 ? panel : 1;
   static constexpr int stretch_panels = Cell::x_vectors > panel ? Cell::x_vectors / panel : 1;
@@ -53,12 +54,8 @@ template <class T, template <class> class CellOf> struct Sweep {
       const Index in_panel = all - p * panel < panel ? all - p * panel : panel;
       const Index g = i / vectors, unit = g * W;
       const int lanes = static_cast<int>(s.units - unit < W ? s.units - unit : W);
-      const S* from = weights + (gate[i % vectors] * s.units + unit) * k_count;
-      S* at = to + p * panel * k_count * W + v * W;
-      for (Index k = 0; k < k_count; ++k, at += in_panel * W) {
-        for (int lane = 0; lane < lanes; ++lane) at[lane] = from[lane * k_count + k];
-        for (int lane = lanes; lane < W; ++lane) at[lane] = S{};
-      }
+      pack_vector<T>(weights + (gate[i % vectors] * s.units + unit) * k_count, k_count, k_count,
+                     lanes, to + p * panel * k_count * W + v * W, in_panel * W);
     }
   }
 
@@ -332,6 +329,7 @@ template <class T, template <class> class CellOf> struct Sweep {
   template <class S>
   static void project(const Product<T, S>& y, const T* bias, const T** from, T** sums,
                       Index count, const Part& own) {
+    constexpr int most = tile_rows<S>(panel);
     const Blocks blocks = blocks_of(count, most);
     const T* biases[most];
     for (int r = 0; r < most; ++r) biases[r] = bias;
@@ -362,6 +360,7 @@ template <class T, template <class> class CellOf> struct Sweep {
     const Shape& s = *l.shape;
     const Index rows = active(w, step);
     const Index padded = s.padded;
+    constexpr int most = tile_rows<S>(panel);
     const Blocks blocks = blocks_of(rows, most);
     // With a single block of few rows, several panels at once hide the latency of the additions.
     const Index panels = blocks.count == 1 ? stretch_panels * 4 : stretch_panels;
@@ -477,9 +476,11 @@ template <class T, template <class> class CellOf> struct Sweep {
       rows.dh[r] = dh + r * padded;
       if (cleared(w, r)) forget(b, r);
     }
-    const Range zeroed = part(s.gradient, member, l.members);
+    // The first chunk writes what the others add to; of no steps there is none.
+    const Index unwritten = w.steps ? d_peephole - mine : 0;
+    const Range zeroed = part(s.gradient - unwritten, member, l.members);
     if (!call.go_on)
-      for (Index i = zeroed.begin; i < zeroed.end; ++i) mine[i] = T(0);
+      for (Index i = zeroed.begin; i < zeroed.end; ++i) mine[unwritten + i] = T(0);
     meet(barrier, l.members);
 
     const Product<T> to_h{l.hh_back, s.groups, Cell::h_vectors * s.units,
@@ -503,7 +504,7 @@ template <class T, template <class> class CellOf> struct Sweep {
       const Index count = offset(w, end) - first;
       fill(b, begin, end, member, l.members);
       meet(barrier, l.members);
-      to_weights(b, count, mine, member, l.members);
+      to_weights(b, count, mine, member, l.members, end == w.steps && !call.go_on);
       if (call.d_x.data) to_input(b, to_x, begin, end, member, l.members);
       meet(barrier, l.members);
       end = begin;
@@ -691,16 +692,53 @@ template <class T, template <class> class CellOf> struct Sweep {
     }
   }
 
-  static void to_weights(const Back& b, Index count, T* to, int member, int members) {
+  // Whether the gradients of weights of so many columns are written to their place at once, in the
+  // weights' own layout: where one chunk of few positions is all that there is.
+  static bool at_once(const Backward<T>& call, Index columns) {
+    const Walk& w = *call.layer.walks;
+    return call.whole && call.layer.teams == 1 && w.steps && columns % W == 0 &&
+           offset(w, w.steps) <= few_positions && chunk_begin(w, w.steps, call.layer.chunk) == 0;
+  }
+
+  static void to_weights(const Back& b, Index count, T* to, int member, int members,
+                         bool fresh) {
+    const WeightGradients<T>& out = b.call.weights;
     const Index x_width = Cell::x_vectors * b.s.padded, h_width = Cell::h_vectors * b.s.padded;
     const Index x_rows = b.s.inputs + 1, h_rows = b.s.units + (Cell::h_bias_apart ? 1 : 0);
     const Range panels = part(panel_count<panel>(b.s.groups * Cell::x_vectors), member, members);
-    outer_product<T, panel>(b.inputs, left_width(b.s.inputs), x_rows, b.d_gates, row_size(b.s), Cell::x_slot * W,
-                            panel_step, count, to, x_width, b.s.groups * Cell::x_vectors,
-                            panels.begin, panels.end);
-    outer_product<T, panel>(b.states, left_width(b.s.units), h_rows, b.d_gates, row_size(b.s),
-                            Cell::h_slot * W, panel_step, count, to + x_rows * x_width, h_width,
-                            b.s.groups * Cell::h_vectors, panels.begin, panels.end);
+    const Range groups = part(b.s.groups, member, members);
+    if (at_once(b.call, b.s.inputs))
+      write_side(b, b.inputs, b.s.inputs, count, Cell::x_slot, Cell::x_vectors, Cell::x_gate, out.ih,
+                 out.bias_ih, groups);
+    else
+      outer_product<T, panel>(b.inputs, left_width(b.s.inputs), x_rows, b.d_gates, row_size(b.s),
+                              Cell::x_slot * W, panel_step, count, to, x_width,
+                              b.s.groups * Cell::x_vectors, panels.begin, panels.end, fresh);
+    if (at_once(b.call, b.s.units))
+      write_side(b, b.states, b.s.units, count, Cell::h_slot, Cell::h_vectors, Cell::h_gate, out.hh,
+                 Cell::h_bias_apart ? out.bias_hh : nullptr, groups);
+    else
+      outer_product<T, panel>(b.states, left_width(b.s.units), h_rows, b.d_gates, row_size(b.s),
+                              Cell::h_slot * W, panel_step, count, to + x_rows * x_width, h_width,
+                              b.s.groups * Cell::h_vectors, panels.begin, panels.end, fresh);
+  }
+
+  // The same sums in the same order as by way of the private gradients.
+  static void write_side(const Back& b, const T* left, Index columns, Index count, int slot,
+                         int vectors, const int* gate, T* weights, T* bias, Range groups) {
+    const Index size = row_size(b.s), panels = panel_count<panel>(columns / W);
+    for (int q = 0; q < vectors; ++q)
+      for (Index g = groups.begin; g < groups.end; ++g) {
+        const T* d = b.d_gates + (g * Cell::slots + slot + q) * W;
+        const Index row = gate[q] * b.s.units + g * W;
+        const int lanes = lanes_of(b.s, g);
+        outer_product<T, panel>(d, size, lanes, left, left_width(columns), 0, panel * W, count,
+                                weights + row * columns, columns, columns / W, 0, panels, true);
+        if (!bias) continue;
+        Vec<T> sum{};
+        for (Index i = 0; i < count; ++i) sum = sum + load<T>(d + i * size);
+        store_upto<T>(bias + row, sum, lanes);
+      }
   }
 
   static void to_input(const Back& b, const Product<T>& y, Index begin, Index end, int member,
@@ -772,9 +810,12 @@ template <class T, template <class> class CellOf> struct Sweep {
     const Range groups = part(s.groups, share, shares);
     const Index x_part = (s.inputs + 1) * Cell::x_vectors * s.padded;
     const WeightGradients<T>& to = call->weights;
-    gather_side(*call, 0, s.inputs, Cell::x_vectors, Cell::x_gate, to.ih, to.bias_ih, groups);
-    gather_side(*call, x_part, s.units, Cell::h_vectors, Cell::h_gate, to.hh,
-                Cell::h_bias_apart ? to.bias_hh : nullptr, groups);
+    if (!at_once(*call, s.inputs))
+      gather_side(*call, 0, s.inputs, Cell::x_vectors, Cell::x_gate, to.ih, to.bias_ih,
+                  groups);
+    if (!at_once(*call, s.units))
+      gather_side(*call, x_part, s.units, Cell::h_vectors, Cell::h_gate, to.hh,
+                  Cell::h_bias_apart ? to.bias_hh : nullptr, groups);
     if constexpr (Cell::has_peepholes) {
       if (to.peephole)
         for (Index q = 0; q < Cell::slots - 1; ++q)
@@ -801,18 +842,26 @@ template <class T, template <class> class CellOf> struct Sweep {
       const Index unit = i / vectors * W, row = gate[i % vectors] * s.units + unit;
       const int lanes = static_cast<int>(s.units - unit < W ? s.units - unit : W);
       const T* from = call.gradients + start + i * W;
-      for (Index k = 0; k < k_count + (bias ? 1 : 0); ++k) {
+      const auto total = [&](Index k) {
         Vec<T> sum = load<T>(from + k * ld);
         for (int team = 1; team < call.layer.teams; ++team)
           sum = sum + load<T>(from + team * s.gradient + k * ld);
-        if (k == k_count) {
-          store_upto<T>(bias + row, sum, lanes);
-        } else {
-          T values[W];
-          store<T>(values, sum);
-          for (int lane = 0; lane < lanes; ++lane) weights[(row + lane) * k_count + k] = values[lane];
-        }
+        return sum;
+      };
+      T* to = weights + row * k_count;
+      Index k = 0;
+      for (; k + W <= k_count; k += W) {
+        Vec<T> block[W];
+        for (int j = 0; j < W; ++j) block[j] = total(k + j);
+        transpose<T>(block);
+        for (int lane = 0; lane < lanes; ++lane) store<T>(to + lane * k_count + k, block[lane]);
       }
+      for (; k < k_count; ++k) {
+        T values[W];
+        store<T>(values, total(k));
+        for (int lane = 0; lane < lanes; ++lane) to[lane * k_count + k] = values[lane];
+      }
+      if (bias) store_upto<T>(bias + row, total(k_count), lanes);
     }
   }
 };

@@ -16,6 +16,11 @@ inline constexpr int registers = 32;
 #else
 inline constexpr int registers = 16;
 #endif
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool fused = true;
+#else
+inline constexpr bool fused = false;
+#endif
 
 // Vectors of a panel for a cell of so many gates, and rows of a tile: accumulators, the panel's
 // vectors and one broadcast fit the registers.
@@ -23,8 +28,11 @@ constexpr int panel_vectors(int gates) {
   if (registers == 32) return gates == 3 ? 3 : 4;
   return gates == 3 ? 3 : 2;
 }
-constexpr int tile_rows(int vectors) {
+template <class S> constexpr int tile_rows(int vectors) {
   if (registers == 32) return vectors == 3 ? 8 : 6;
+  // Without a fused multiply-add a product needs a register too, and what is widened stays in its
+  // own, where whole weights are loaded once more.
+  if (!fused && sizeof(S) < sizeof(float) && vectors == 3) return 3;
   return vectors == 3 ? 4 : 6;
 }
 // So few rows that the accumulators of one panel would wait for each other: take more panels.
@@ -93,10 +101,13 @@ RELEMBRA_INLINE void tile(const T* const* rows, Runs ks, const S* panel, Index p
 }
 
 // C (R rows, V vectors) += sum over k of A[k][r] B[k][v]: the outer products of the weights'
-// gradients. A and B are both row-major with k as the row.
+// gradients. A and B are both row-major with k as the row. A fresh C is zeros.
 template <class T, int R, int V>
 RELEMBRA_INLINE void outer_tile(const T* a, Index lda, const T* b, Index ldb, Index count, T* c,
-                                Index ldc) {
+                                Index ldc, bool fresh) {
+  if (fresh)  // here, for behind the sums there is no register left to ask
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < V; ++v) store<T>(c + r * ldc + v * width<T>, Vec<T>{});
   Vec<T> acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)

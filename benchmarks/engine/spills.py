@@ -6,6 +6,8 @@
 All products go through the functions `product` and `outer_product`. Each of their innermost loops
 that multiplies and adds is one tile: its accumulators must stay in registers, so that nothing is
 stored to the stack inside. Loads from the stack (of the rows' addresses) are counted as well.
+Loops that multiply without adding in one rounding, and branch, put finished sums where they belong:
+by a scale of int8 weights, with the lanes that there are.
 Prints a table and ends with 1 where a loop stores to the stack.
 """
 
@@ -22,7 +24,8 @@ from pathlib import Path
 # The library itself is stripped when it is installed.
 BUILT = "build/editable-*/native/CMakeFiles/kernels_*.dir/kernels.cpp.o"
 # Functions whose loops are looked at: a new kind of product is a name here.
-PRODUCTS = re.compile(r"relembra::(\w+)::\(anonymous namespace\)::((?:outer_)?product<[^(]*>)\(")
+PRODUCTS = re.compile(r"relembra::(\w+)::\(anonymous namespace\)::((?:outer_)?product<.*?>)\(")
+SPACE = re.compile(r"relembra::\w+::\(anonymous namespace\)::")
 HEADER = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(\S+)\s*(.*)$")
 TARGET = re.compile(r"^([0-9a-f]+)\b")
@@ -98,7 +101,8 @@ def measured(loop: list[Instruction], framed: bool) -> Loop:
             stores += 1
         else:
             loads += 1
-    return Loop(fused or plain, loads, stores)
+    branches = sum(i.name.startswith("j") for i in loop)
+    return Loop(fused or (plain if branches == 1 else 0), loads, stores)
 
 
 def tiles(body: list[Instruction]) -> list[Loop]:
@@ -116,7 +120,8 @@ def main() -> int:
     for code in parser.parse_args().objects:
         for name, body in functions(code):
             if match := PRODUCTS.search(name):
-                found.setdefault((match[1], match[2]), []).extend(tiles(body))
+                key = match[1], SPACE.sub("", match[2])
+                found.setdefault(key, []).extend(tiles(body))
     print(f"{'set':9} {'function':25} loops  multiply-adds  most stack loads  stack stores")
     for (isa, name), loops in sorted(found.items()):
         counts = [loop.multiply_adds for loop in loops]
