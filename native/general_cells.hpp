@@ -9,9 +9,25 @@
 namespace relembra::RELEMBRA_ISA {
 namespace {
 
-// keep * old + (1 - keep) * fresh
-template <class T> RELEMBRA_INLINE Vec<T> zoned(Vec<T> keep, Vec<T> old, Vec<T> fresh) {
-  return keep * old + (T(1) - keep) * fresh;
+// What zoneout keeps: the share of the old value that stays. `none` says, for the whole call, that
+// there is no zoneout: then an old value that is infinite must not become NaN by 0 * inf.
+template <class T> struct Zone {
+  Vec<T> keep;
+  bool none;
+
+  // keep * old + (1 - keep) * fresh
+  RELEMBRA_INLINE Vec<T> mix(Vec<T> old, Vec<T> fresh) const {
+    return none ? fresh : keep * old + (T(1) - keep) * fresh;
+  }
+  // The parts of a gradient that go to the fresh value and, past the cell, to the old one.
+  RELEMBRA_INLINE Vec<T> to_fresh(Vec<T> d) const { return d * (T(1) - keep); }
+  RELEMBRA_INLINE Vec<T> to_old(Vec<T> d) const { return none ? Vec<T>{} : d * keep; }
+};
+template <class T> RELEMBRA_INLINE Zone<T> hidden_zone(const Options<T>& o, Vec<T> keep) {
+  return {keep, !o.hidden_mask && o.keep_hidden == T(0)};
+}
+template <class T> RELEMBRA_INLINE Zone<T> cell_zone(const Options<T>& o, Vec<T> keep) {
+  return {keep, !o.cell_mask && o.keep_cell == T(0)};
 }
 
 template <class T> struct GeneralRnn {
@@ -24,13 +40,14 @@ template <class T> struct GeneralRnn {
 
   template <bool Keep> RELEMBRA_INLINE static Vec<T> forward(const ForwardPoint<T>& p) {
     const Options<T>& o = *p.options;
-    return zoned<T>(p.keep_hidden, load<T>(p.h_old), value_of<T>(o.candidate, p.sum[0]));
+    return hidden_zone(o, p.keep_hidden).mix(load<T>(p.h_old), value_of<T>(o.candidate, p.sum[0]));
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& o = *p.options;
+    const Zone<T> zone = hidden_zone(o, p.keep_hidden);
     const Vec<T> a = load<T>(p.gates), h = value_of<T>(o.candidate, a);
-    store<T>(p.dh_old, p.dh * p.keep_hidden);
-    store<T>(p.d_gates, p.dh * (T(1) - p.keep_hidden) * slope_of<T>(o.candidate, a, h));
+    store<T>(p.dh_old, zone.to_old(p.dh));
+    store<T>(p.d_gates, zone.to_fresh(p.dh) * slope_of<T>(o.candidate, a, h));
   }
   RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
     to[0] = value_of<T>(p.options->candidate, load<T>(p.gates));
@@ -78,21 +95,23 @@ template <class T, bool Coupled> struct GeneralLstm {
   template <bool Keep> RELEMBRA_INLINE static Vec<T> forward(const ForwardPoint<T>& p) {
     const Vec<T> c_old = load<T>(p.c);
     const Values v = values_of(*p.options, p.sum, p.peephole, p.stride, c_old, p.kept);
-    const Vec<T> c = zoned<T>(p.keep_cell, c_old, v.c);
+    const Vec<T> c = cell_zone(*p.options, p.keep_cell).mix(c_old, v.c);
     store<T>(p.c, c);
     if constexpr (Keep) store<T>(p.c_saved, c);
-    return zoned<T>(p.keep_hidden, load<T>(p.h_old), v.o * v.shown);
+    return hidden_zone(*p.options, p.keep_hidden).mix(load<T>(p.h_old), v.o * v.shown);
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& options = *p.options;
     Vec<T> sum[slots];
     for (int q = 0; q < slots; ++q) sum[q] = load<T>(p.gates + q * width<T>);
     const Values v = values_of(options, sum, p.peephole, p.stride, p.c_old, p.kept);
-    const Vec<T> dh = p.dh * (T(1) - p.keep_hidden);
-    store<T>(p.dh_old, p.dh * p.keep_hidden);
+    const Zone<T> zone = hidden_zone(options, p.keep_hidden);
+    const Zone<T> cell_zoned = cell_zone(options, p.keep_cell);
+    const Vec<T> dh = zone.to_fresh(p.dh);
+    store<T>(p.dh_old, zone.to_old(p.dh));
     const Vec<T> dc_new = load<T>(p.dc);
     const Vec<T> d_o = dh * v.shown * slope_of<T>(options.gate, v.o_sum, v.o);
-    Vec<T> dc = dc_new * (T(1) - p.keep_cell) +
+    Vec<T> dc = cell_zoned.to_fresh(dc_new) +
                 dh * v.o * slope_of<T>(options.state, v.c, v.shown);
     if (p.peephole) dc = fma(d_o, load<T>(p.peephole + (Coupled ? 1 : 2) * p.stride), dc);
     const Vec<T> d_g = dc * v.i * p.kept * slope_of<T>(options.candidate, sum[g_slot], v.g);
@@ -100,7 +119,7 @@ template <class T, bool Coupled> struct GeneralLstm {
     const Vec<T> df = dc * p.c_old;
     if constexpr (Coupled) di = di - df;
     const Vec<T> d_i = di * slope_of<T>(options.gate, v.i_sum, v.i);
-    Vec<T> dc_old = fma(dc, v.f, dc_new * p.keep_cell);
+    Vec<T> dc_old = fma(dc, v.f, cell_zoned.to_old(dc_new));
     store<T>(p.d_gates, d_i);
     if constexpr (!Coupled) {
       const Vec<T> d_f = df * slope_of<T>(options.gate, v.f_sum, v.f);
@@ -144,7 +163,7 @@ template <class T> struct GeneralGru {
     const Vec<T> r = value_of<T>(o.gate, p.sum[1]), z = value_of<T>(o.gate, p.sum[2]);
     const Vec<T> n = value_of<T>(o.candidate, fma(r, p.sum[3], p.sum[0])) * p.kept;
     const Vec<T> old = load<T>(p.h_old);
-    return zoned<T>(p.keep_hidden, old, (T(1) - z) * n + z * old);
+    return hidden_zone(o, p.keep_hidden).mix(old, (T(1) - z) * n + z * old);
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& o = *p.options;
@@ -152,8 +171,9 @@ template <class T> struct GeneralGru {
     const Vec<T> part = load<T>(p.gates + 3 * width<T>);
     const Vec<T> r = value_of<T>(o.gate, r_sum), z = value_of<T>(o.gate, z_sum);
     const Vec<T> n_sum = fma(r, part, load<T>(p.gates)), n = value_of<T>(o.candidate, n_sum);
-    const Vec<T> dh = p.dh * (T(1) - p.keep_hidden);
-    store<T>(p.dh_old, p.dh * p.keep_hidden + dh * z);
+    const Zone<T> zone = hidden_zone(o, p.keep_hidden);
+    const Vec<T> dh = zone.to_fresh(p.dh);
+    store<T>(p.dh_old, zone.to_old(p.dh) + dh * z);
     const Vec<T> dn = dh * (T(1) - z) * p.kept * slope_of<T>(o.candidate, n_sum, n);
     store<T>(p.d_gates, dn);
     store<T>(p.d_gates + width<T>, dn * part * slope_of<T>(o.gate, r_sum, r));
