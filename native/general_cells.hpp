@@ -9,9 +9,25 @@
 namespace relembra::RELEMBRA_ISA {
 namespace {
 
-// keep * old + (1 - keep) * fresh
-template <class T> RELEMBRA_INLINE Vec<T> zoned(Vec<T> keep, Vec<T> old, Vec<T> fresh) {
-  return keep * old + (T(1) - keep) * fresh;
+// What zoneout keeps: the share of the old value that stays. `none` says, for the whole call, that
+// there is no zoneout: then an old value that is infinite must not become NaN by 0 * inf.
+template <class T> struct Zone {
+  Vec<T> keep;
+  bool none;
+
+  // keep * old + (1 - keep) * fresh
+  RELEMBRA_INLINE Vec<T> mix(Vec<T> old, Vec<T> fresh) const {
+    return none ? fresh : keep * old + (T(1) - keep) * fresh;
+  }
+  // The parts of a gradient that go to the fresh value and, past the cell, to the old one.
+  RELEMBRA_INLINE Vec<T> to_fresh(Vec<T> d) const { return d * (T(1) - keep); }
+  RELEMBRA_INLINE Vec<T> to_old(Vec<T> d) const { return none ? Vec<T>{} : d * keep; }
+};
+template <class T> RELEMBRA_INLINE Zone<T> hidden_zone(const Options<T>& o, Vec<T> keep) {
+  return {keep, !o.hidden_mask && o.keep_hidden == T(0)};
+}
+template <class T> RELEMBRA_INLINE Zone<T> cell_zone(const Options<T>& o, Vec<T> keep) {
+  return {keep, !o.cell_mask && o.keep_cell == T(0)};
 }
 
 // Whether the derivative follows from the value alone; such activations are not computed again.
@@ -41,13 +57,14 @@ template <class T> struct GeneralRnn {
     const Options<T>& o = *p.options;
     const Vec<T> h = value_of<T>(o.candidate, p.sum[0]);
     if constexpr (Keep) store<T>(p.gates, to_keep<T>(o.candidate, p.sum[0], h));
-    return zoned<T>(p.keep_hidden, load<T>(p.h_old), h);
+    return hidden_zone(o, p.keep_hidden).mix(load<T>(p.h_old), h);
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& o = *p.options;
+    const Zone<T> zone = hidden_zone(o, p.keep_hidden);
     const Vec<T> a = load<T>(p.gates), h = value_kept<T>(o.candidate, a);
-    store<T>(p.dh_old, p.dh * p.keep_hidden);
-    store<T>(p.d_gates, p.dh * (T(1) - p.keep_hidden) * slope_of<T>(o.candidate, a, h));
+    store<T>(p.dh_old, zone.to_old(p.dh));
+    store<T>(p.d_gates, zone.to_fresh(p.dh) * slope_of<T>(o.candidate, a, h));
   }
   RELEMBRA_INLINE static void show(const BackwardPoint<T>& p, Vec<T>* to) {
     to[0] = value_kept<T>(p.options->candidate, load<T>(p.gates));
@@ -83,10 +100,11 @@ template <class T, bool Coupled> struct GeneralLstm {
     const Vec<T> g = active(options.candidate, p.sum[g_slot], g_slot);
     const Vec<T> fresh = fma(f, c_old, i * (g * p.kept));
     const Vec<T> o = active(options.gate, seen(p.sum[o_slot], o_peephole, fresh), o_slot);
-    const Vec<T> c = zoned<T>(p.keep_cell, c_old, fresh);
+    const Vec<T> c = cell_zone(options, p.keep_cell).mix(c_old, fresh);
     store<T>(p.c, c);
     if constexpr (Keep) store<T>(p.c_saved, c);
-    return zoned<T>(p.keep_hidden, load<T>(p.h_old), o * value_of<T>(options.state, fresh));
+    const Vec<T> h = o * value_of<T>(options.state, fresh);
+    return hidden_zone(options, p.keep_hidden).mix(load<T>(p.h_old), h);
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& options = *p.options;
@@ -100,18 +118,20 @@ template <class T, bool Coupled> struct GeneralLstm {
       f = value_kept<T>(options.gate, f_kept);
     }
     const Vec<T> c = fma(f, p.c_old, i * (g * p.kept)), shown = value_of<T>(options.state, c);
-    const Vec<T> dh = p.dh * (T(1) - p.keep_hidden);
-    store<T>(p.dh_old, p.dh * p.keep_hidden);
+    const Zone<T> zone = hidden_zone(options, p.keep_hidden);
+    const Zone<T> zone_of_cell = cell_zone(options, p.keep_cell);
+    const Vec<T> dh = zone.to_fresh(p.dh);
+    store<T>(p.dh_old, zone.to_old(p.dh));
     const Vec<T> dc_new = load<T>(p.dc);
     const Vec<T> d_o = dh * shown * slope_of<T>(options.gate, o_kept, o);
-    Vec<T> dc = dc_new * (T(1) - p.keep_cell) + dh * o * slope_of<T>(options.state, c, shown);
+    Vec<T> dc = zone_of_cell.to_fresh(dc_new) + dh * o * slope_of<T>(options.state, c, shown);
     if (p.peephole) dc = fma(d_o, load<T>(p.peephole + o_peephole * p.stride), dc);
     const Vec<T> d_g = dc * i * p.kept * slope_of<T>(options.candidate, g_kept, g);
     Vec<T> di = dc * (g * p.kept);
     const Vec<T> df = dc * p.c_old;
     if constexpr (Coupled) di = di - df;
     const Vec<T> d_i = di * slope_of<T>(options.gate, i_kept, i);
-    Vec<T> dc_old = fma(dc, f, dc_new * p.keep_cell);
+    Vec<T> dc_old = fma(dc, f, zone_of_cell.to_old(dc_new));
     store<T>(p.d_gates, d_i);
     if constexpr (!Coupled) {
       const Vec<T> d_f = df * slope_of<T>(options.gate, f_kept, f);
@@ -157,7 +177,7 @@ template <class T> struct GeneralGru {
       store<T>(p.gates + 3 * width<T>, p.sum[3]);
     }
     const Vec<T> old = load<T>(p.h_old);
-    return zoned<T>(p.keep_hidden, old, (T(1) - z) * (n * p.kept) + z * old);
+    return hidden_zone(o, p.keep_hidden).mix(old, (T(1) - z) * (n * p.kept) + z * old);
   }
   RELEMBRA_INLINE static void backward(const BackwardPoint<T>& p) {
     const Options<T>& o = *p.options;
@@ -165,8 +185,9 @@ template <class T> struct GeneralGru {
     const Vec<T> z_kept = load<T>(p.gates + 2 * width<T>), part = load<T>(p.gates + 3 * width<T>);
     const Vec<T> r = value_kept<T>(o.gate, r_kept), z = value_kept<T>(o.gate, z_kept);
     const Vec<T> n = value_kept<T>(o.candidate, n_kept);
-    const Vec<T> dh = p.dh * (T(1) - p.keep_hidden);
-    store<T>(p.dh_old, p.dh * p.keep_hidden + dh * z);
+    const Zone<T> zone = hidden_zone(o, p.keep_hidden);
+    const Vec<T> dh = zone.to_fresh(p.dh);
+    store<T>(p.dh_old, zone.to_old(p.dh) + dh * z);
     const Vec<T> dn = dh * (T(1) - z) * p.kept * slope_of<T>(o.candidate, n_kept, n);
     store<T>(p.d_gates, dn);
     store<T>(p.d_gates + width<T>, dn * part * slope_of<T>(o.gate, r_kept, r));

@@ -372,8 +372,8 @@ template <class T, template <class> class CellOf> struct StagedSweep {
           const T* zoneout = at_step(o.hidden_mask, w, step, r, s.outputs);
           for (Index g = 0; g < out.groups; ++g) {
             const Index i = r * out.padded + g * W;
-            const Vec<T> keep = out.get_or(zoneout, g, o.keep_hidden);
-            const Vec<T> h = zoned<T>(keep, load<T>(a.h + i), load<T>(a.low + i));
+            const Zone<T> zone = hidden_zone(o, out.get_or(zoneout, g, o.keep_hidden));
+            const Vec<T> h = zone.mix(load<T>(a.h + i), load<T>(a.low + i));
             store<T>(a.h + i, h);
             out.put(shown, g, h);
           }
@@ -565,9 +565,9 @@ template <class T, template <class> class CellOf> struct StagedSweep {
       const T* zoneout = at_step(k.o.hidden_mask, k.w, step, r, k.s.outputs);
       for (Index g = 0; g < k.out.groups; ++g) {
         const Vec<T> d = load<T>(dh + g * W) + k.out.get_or(dy, g, T(0));
-        const Vec<T> keep = k.out.get_or(zoneout, g, k.o.keep_hidden);
-        store<T>(low + g * W, d * (T(1) - keep));
-        store<T>(dh + g * W, d * keep);
+        const Zone<T> zone = hidden_zone(k.o, k.out.get_or(zoneout, g, k.o.keep_hidden));
+        store<T>(low + g * W, zone.to_fresh(d));
+        store<T>(dh + g * W, zone.to_old(d));
       }
       k.b.left[r] = low;
       k.b.to[r] = k.b.dm + r * k.u.padded;

@@ -127,8 +127,8 @@ template <class T, bool Coupled> struct StagedLstm {
     const T* out = v.acts + o_gate * p.u.padded;
     for (Index g = 0, i = 0; g < p.u.groups; ++g, i += width<T>) {
       store<T>(m + i, load<T>(out + i) * load<T>(v.shown + i));
-      const Vec<T> keep = p.u.get_or(p.keep_cell, g, p.options.keep_cell);
-      const Vec<T> now = zoned<T>(keep, load<T>(p.c_old + i), load<T>(v.c + i));
+      const Zone<T> zone = cell_zone(p.options, p.u.get_or(p.keep_cell, g, p.options.keep_cell));
+      const Vec<T> now = zone.mix(load<T>(p.c_old + i), load<T>(v.c + i));
       store<T>(c + i, now);
       if (c_saved) store<T>(c_saved + i, now);
     }
@@ -153,10 +153,10 @@ template <class T, bool Coupled> struct StagedLstm {
                         to.bias_c);
     if (peephole) add_product<T>(p.u, d_seen, peephole + early * n, d_out);
     for (Index g = 0, i = 0; g < p.u.groups; ++g, i += width<T>) {
-      const Vec<T> keep = p.u.get_or(p.keep_cell, g, p.options.keep_cell);
+      const Zone<T> zone = cell_zone(p.options, p.u.get_or(p.keep_cell, g, p.options.keep_cell));
       const Vec<T> kept = p.u.get_or(p.kept, g, T(1));
       const Vec<T> after = load<T>(dc + i);
-      const Vec<T> fresh = fma(after, T(1) - keep, load<T>(d_seen + i));
+      const Vec<T> fresh = zone.to_fresh(after) + load<T>(d_seen + i);
       const Vec<T> in = load<T>(v.acts + i), candidate = load<T>(v.acts + g_gate * n + i);
       const Vec<T> d_forget = fresh * load<T>(p.c_old + i);
       Vec<T> d_in = fresh * (candidate * kept), forget;
@@ -169,7 +169,7 @@ template <class T, bool Coupled> struct StagedLstm {
       }
       store<T>(d + i, d_in);
       store<T>(d + g_gate * n + i, fresh * in * kept);
-      store<T>(dc + i, fma(fresh, forget, after * keep));
+      store<T>(dc + i, fma(fresh, forget, zone.to_old(after)));
     }
     slopes<T>(p.options.gate, v.sums, v.acts, d, early * n);
     slopes<T>(p.options.candidate, v.sums + g_gate * n, v.acts + g_gate * n, d + g_gate * n, n);

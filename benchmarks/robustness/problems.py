@@ -156,6 +156,9 @@ def problem(number: int, values: str | None = None) -> Problem:
         parameters = {
             k: p.t().contiguous().t() if p.ndim == 2 else p for k, p in parameters.items()
         }
+    if values == "none" and draw.random() < 0.5:
+        # Without inf - inf there are infinite states, and numbers beside them.
+        parameters = {name: p.abs() for name, p in parameters.items()}
     tiny = 1e-40 if dtype == torch.float32 else 1e-310
     scale = {"large": 10.0 ** draw.randint(1, 4), "denormal": tiny}.get(values, 1.0)
     x = normal(rows, steps, spec.input_size, scale=scale)

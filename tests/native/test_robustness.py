@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from relembra import _native
-from relembra.engine import CellSpec, StackSpec, recurrent
+from relembra.engine import Activation, CellSpec, StackSpec, recurrent
 
 
 def problem(kind="lstm", rows=24, steps=10, units=120, seed=0):
@@ -116,6 +116,35 @@ def test_numbers_that_are_none_stay_in_their_row(kind, value):
     assert torch.equal(result[others], clean[others])
     assert torch.equal(result[:, :4], clean[:, :4])
     torch.testing.assert_close(result, expected, equal_nan=True, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"kind": "rnn", "activation": Activation("elu")},
+        {"kind": "lstm", "state_activation": Activation("tanh")},
+        {"kind": "lstm", "state_activation": Activation("tanh"), "coupled": True},
+        {"kind": "lstm", "state_activation": Activation("tanh"), "projection": 5},
+        {"kind": "lstm", "projection": 5},
+    ],
+    ids=lambda cell: "-".join(cell),
+)
+def test_a_state_that_is_infinite_stays_so(cell):
+    """Without zoneout an infinite state is no part of the next one: 0 * inf would be NaN."""
+    spec = StackSpec(
+        cell=CellSpec(**{"activation": Activation("relu")} | cell), input_size=3, hidden_size=20
+    )
+    source = torch.Generator().manual_seed(0)
+    parameters = {
+        name: torch.rand(shape, generator=source) for name, shape in spec.parameter_shapes().items()
+    }
+    x = torch.rand(2, 6, 3, generator=source)
+    x[1, 2, 0] = math.inf
+    found, expected = (
+        recurrent(x, parameters, spec, path=path).output for path in ("native", "reference")
+    )
+    assert not expected.isnan().any()
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
