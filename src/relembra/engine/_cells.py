@@ -112,7 +112,9 @@ def _gru(
         n = spec.activation(xn + r * hn)
     else:
         rows = 2 * old.shape[-1]
-        hr, hz = _gru_part(w, u, seen if seen.dim() == 2 else seen[:, :2], slice(0, rows)).chunk(2, -1)
+        hr, hz = _gru_part(w, u, seen if seen.dim() == 2 else seen[:, :2], slice(0, rows)).chunk(
+            2, -1
+        )
         r = spec.gate_activation(xr + hr)
         gated = r * (seen if seen.dim() == 2 else seen[:, 2])
         n = spec.activation(xn + _gru_part(w, u, gated, slice(rows, None)))
