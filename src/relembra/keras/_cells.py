@@ -105,8 +105,8 @@ def layer_weights(cell: Any, dtype: torch.dtype, inputs: int) -> LayerWeights:
     """Return the weights of a cell in PyTorch's layout; gradients flow back to Keras'.
 
     `inputs` are those of the kernel, or as many times more as there are gates: then each gate sees
-    its own. Keras keeps (inputs, G*H), PyTorch (G*H, inputs). Gates are i f c o and z r h in Keras, i f g o
-    and r z n in PyTorch.
+    its own. Keras keeps (inputs, G*H), PyTorch (G*H, inputs). Gates are i f c o and z r h in Keras,
+    i f g o and r z n in PyTorch.
     """
     kernel = value_of(cell.kernel).to(dtype)
     recurrent = value_of(cell.recurrent_kernel).to(dtype)

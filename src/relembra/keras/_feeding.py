@@ -61,17 +61,33 @@ def batches(own_way: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(own_way)
     def method(self: Any) -> Any:
+        held = self.__dict__.get(_HELD)
+        if held is not None and held.adapter is self.data_adapter:
+            return held
         loader = own_way(self)
-        if type(self.data_adapter) is not array_data_adapter.ArrayDataAdapter:
+        found = _batches_of(self.data_adapter, loader)
+        if found is None:
             return loader
-        arrays = getattr(loader.dataset, "array", None)
-        flat = isinstance(arrays, tuple) and all(map(_can_be_sliced, arrays))
-        return _Batches(loader, arrays) if flat and _is_on_the_cpu() else loader
+        given = _flat(found.adapter._inputs)
+        if all(p is None or p.array is g for p, g in zip(found.parts, given, strict=True)):
+            self.__dict__[_HELD] = found  # where nothing was copied, which could be out of date
+        return found
 
     return method
 
 
-def _is_on_the_cpu() -> bool:
+def _batches_of(adapter: Any, loader: Any) -> _Batches | None:
+    if type(adapter) is not array_data_adapter.ArrayDataAdapter or not _is_cpu():
+        return None
+    found = _Batches(adapter, loader)
+    return found if all(map(_can_be_sliced, found.parts)) else None
+
+
+def _flat(arrays: Any) -> tuple[Any, ...]:
+    return arrays if isinstance(arrays, tuple) else (arrays,)
+
+
+def _is_cpu() -> bool:
     return bool(keras.src.backend.torch.core.get_device() == "cpu")
 
 
@@ -84,21 +100,25 @@ def _can_be_sliced(part: Any) -> bool:
 
 
 _NUMBERS = ("float32", "float64", "int32", "int64", "uint8", "bool")
+_HELD = "_relembra_batches"
 
 
 class _Batches:
     """The batches of a loader in its order, drawing the random numbers that it draws."""
 
-    def __init__(self, loader: Any, arrays: tuple[Any, ...]) -> None:
-        self.loader, self.arrays = loader, arrays
+    def __init__(self, adapter: Any, loader: Any) -> None:
+        self.adapter, self.loader = adapter, loader
+        self.parts = _flat(loader.dataset.array)  # inputs, targets and weights
 
-    def __iter__(self) -> Iterator[tuple[Tensor | None, ...]]:
+    def __iter__(self) -> Iterator[Any]:
         iter(self.loader)  # draws a seed for workers, though there are none
         return self._walk()
 
-    def _walk(self) -> Iterator[tuple[Tensor | None, ...]]:
+    def _walk(self) -> Iterator[Any]:
+        alone = not isinstance(self.loader.dataset.array, tuple)
         for rows in self.loader.batch_sampler:
-            yield tuple(_slice(part, rows) for part in self.arrays)
+            batch = tuple(_slice(part, rows) for part in self.parts)
+            yield batch[0] if alone else batch
 
     def __len__(self) -> int:
         return len(self.loader)
