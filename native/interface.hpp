@@ -34,7 +34,7 @@ template <class T> struct Options {
   Activation<T> gate, candidate, state;
   T keep_hidden, keep_cell;   // zoneout in expectation, where there is no mask
   const T* peephole;          // (3 or 2, padded), or null
-  const T* state_mask;        // (B, P) on the state into the product, or null
+  const T* state_mask;        // (B, P) on the state into the product, or (B, G, P), or null
   const T* candidate_mask;    // (B, T, H), or null
   const T *hidden_mask, *cell_mask;  // (B, T, P) and (B, T, H) zoneout, or null
 };
@@ -101,6 +101,7 @@ struct Shape {
   Extent inputs, units;
   Extent outputs;         // features of the state: the units, or fewer with a projection
   bool norm;              // layer normalisation
+  bool gate_masks;        // the state mask has one for each gate
   Extent groups;          // vectors of units
   Extent padded;          // units, rounded up to whole vectors
   Extent position;        // elements of a position: gates and what backward needs beside them

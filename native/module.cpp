@@ -247,15 +247,16 @@ NB_MODULE(_native, m) {
               const relembra::Activation<double>& gate,
               const relembra::Activation<double>& candidate,
               const relembra::Activation<double>& state, double keep_hidden, double keep_cell,
-              relembra::Extent projection, bool norm) {
+              relembra::Extent projection, bool norm, bool gate_masks) {
              new (self) relembra::StackShape{kind,      inputs,      units,     layers,
                                              directions, gate,       candidate, state,
-                                             keep_hidden, keep_cell, projection, norm};
+                                             keep_hidden, keep_cell, projection, norm,
+                                             gate_masks};
            },
            nb::arg("kind"), nb::arg("inputs"), nb::arg("units"), nb::arg("layers"),
            nb::arg("directions"), nb::arg("gate"), nb::arg("candidate"), nb::arg("state"),
            nb::arg("keep_hidden"), nb::arg("keep_cell"), nb::arg("projection") = 0,
-           nb::arg("norm") = false);
+           nb::arg("norm") = false, nb::arg("gate_masks") = false);
   nb::class_<Input>(m, "Input").def("__init__", [](Input* self, bool twofold, relembra::Extent rows,
                                                    relembra::Extent steps, Address lengths,
                                                    Address mask, Address reset, Address x,

@@ -37,6 +37,7 @@ PackedStack<T>::PackedStack(const StackShape& shape, const GivenWeights<T>& give
     s.units = shape.units;
     s.outputs = shape.outputs();
     s.norm = shape.norm;
+    s.gate_masks = shape.gate_masks;
     kernels.measure(&s);
     PackedLayer<T> layer{};
     layer.shape = s;

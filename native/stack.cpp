@@ -76,6 +76,7 @@ template <class T> class StackTape final : public Tape {
       s.units = shape.units;
       s.outputs = shape.outputs();
       s.norm = shape.norm;
+      s.gate_masks = shape.gate_masks;
       kernels.measure(&s);
       layers.push_back(s);
     }
@@ -347,9 +348,11 @@ template <class T> Extent tape_step(const StackShape& shape, bool gaps) {
                                                              : 4;
   Extent step = slots * whole(shape.units);
   if (is_staged(shape.kind)) {
-    // The sums; or both normalised products, with their factors; and the cell state.
+    // The sums, of the GRU's candidate in two parts; or both normalised products, with their
+    // factors; and the cell state.
     const Extent gates = static_cast<Extent>(gates_of(shape.kind)) * whole(shape.units);
-    step = (shape.norm ? 2 * gates + 16 : gates) + (has_cell(shape.kind) ? whole(shape.units) : 0);
+    const bool beside = has_cell(shape.kind) || shape.kind == CellKind::staged_gru;
+    step = (shape.norm ? 2 * gates + 16 : gates) + (beside ? whole(shape.units) : 0);
   }
   const Extent walks = shape.layers * shape.directions * step;
   const Extent outputs = (shape.layers - 1) * whole(shape.outputs() * shape.directions);

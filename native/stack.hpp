@@ -19,6 +19,7 @@ struct StackShape {
   // Of staged cells only.
   Extent projection = 0;  // features of the state, 0 for as many as units
   bool norm = false;      // layer normalisation
+  bool gate_masks = false;  // the state's masks are (B, G, P)
 
   Extent outputs() const { return projection ? projection : units; }
 };

@@ -4,7 +4,9 @@
 // As in `sweep.hpp` each team walks its own rows through all steps, but a team has one member, for
 // a row's statistics need all of its units. A row of sums holds gate after gate, each of `padded`
 // elements. With layer normalisation the tape holds the normalised products, that with the input
-// and behind it that with the state, and their factors; otherwise the sums.
+// and behind it that with the state, and their factors; otherwise the sums, and behind them what
+// the state gives to a gate `apart`. Where each gate sees the state through a mask of its own, the
+// product with the state is one for each gate.
 #pragma once
 
 #include "product.hpp"
@@ -22,10 +24,17 @@ template <class T, template <class> class CellOf> struct StagedSweep {
 
   static constexpr Index whole(Index n) { return (n + W - 1) / W * W; }
   static Index row_size(const Shape& s) {
-    return s.norm ? 2 * gates * s.padded + factors : gates * s.padded;
+    return s.norm ? 2 * gates * s.padded + factors : (gates + Cell::apart) * s.padded;
   }
-  // Where the product with the state goes: of its own only where it is normalised.
-  static Index h_at(const Shape& s) { return s.norm ? gates * s.padded : 0; }
+  // Where the product with the state goes: of its own where it is normalised, or a gate apart.
+  static Index h_at(const Shape& s, Index gate = 0) {
+    return (s.norm ? gates + gate : is_apart(gate) ? gates : gate) * s.padded;
+  }
+  static bool is_apart(Index gate) { return Cell::apart && gate == gates - 1; }
+  // The product with the state is one, or one for each gate that has a mask of its own.
+  static Index parts(const Shape& s) { return s.gate_masks ? Cell::first : 1; }
+  static Index part_gates(const Shape& s) { return Cell::first / parts(s); }
+  static Index masks(const Shape& s) { return s.gate_masks ? gates : 1; }
   static bool projects(const Shape& s) { return s.outputs != s.units; }
 
   // Where a team's gradients are in its buffer.
@@ -149,7 +158,9 @@ template <class T, template <class> class CellOf> struct StagedSweep {
     const Index reset = Cell::first * s.units * s.outputs;  // elements before the second product's
     if (call->ih) {
       pack_gates(w.ih, gates, s.units, s.inputs, call->ih, share, shares);
-      pack_gates(w.hh, Cell::first, s.units, s.outputs, call->hh, share, shares);
+      for (Index i = 0, g = part_gates(s); i < parts(s); ++i)
+        pack_gates(w.hh + i * g * s.units * s.outputs, g, s.units, s.outputs,
+                   call->hh + i * g * s.padded * s.outputs, share, shares);
       if constexpr (Cell::second > 0)
         pack_gates(w.hh + reset, Cell::second, s.units, s.units,
                    call->hh + Cell::first * s.padded * s.outputs, share, shares);
@@ -164,7 +175,9 @@ template <class T, template <class> class CellOf> struct StagedSweep {
       pack_columns(w.ih, gates * s.units, s.inputs, call->ih_back, share, shares);
     if (call->hh_back) {
       const Index columns = whole(s.outputs);
-      pack_columns(w.hh, Cell::first * s.units, s.outputs, call->hh_back, share, shares);
+      for (Index i = 0, k = part_gates(s) * s.units; i < parts(s); ++i)
+        pack_columns(w.hh + i * k * s.outputs, k, s.outputs, call->hh_back + i * k * columns,
+                     share, shares);
       if constexpr (Cell::second > 0)
         pack_columns(w.hh + reset, Cell::second * s.units, s.units,
                      call->hh_back + Cell::first * s.units * columns, share, shares);
@@ -296,8 +309,10 @@ template <class T, template <class> class CellOf> struct StagedSweep {
 
     const Run all_x{0, s.inputs}, all_h{0, s.outputs}, all_m{0, s.units};
     const Product<T> from_x = product_of(l.ih, gates * s.groups, s.inputs, {&all_x, 1}, 0);
-    const Product<T> from_h =
-        product_of(l.hh, Cell::first * s.groups, s.outputs, {&all_h, 1}, beside);
+    Product<T> from_h[Cell::first];
+    for (Index i = 0, g = part_gates(s); i < parts(s); ++i)
+      from_h[i] = product_of(l.hh + i * g * s.padded * s.outputs, g * s.groups, s.outputs,
+                             {&all_h, 1}, h_at(s, i * g));
     const Product<T> from_gated =
         product_of(l.hh + Cell::first * s.padded * s.outputs, Cell::second * s.groups, s.units,
                    {&all_m, 1}, beside + Cell::first * s.padded);
@@ -325,9 +340,12 @@ template <class T, template <class> class CellOf> struct StagedSweep {
         const Index rows = active(w, step), at = offset(w, step);
         T* const* sums = a.rows + (at - base);
         clear_rows(w, step, out, u, a);
-        if (o.state_mask) mask_rows(w, out, o.state_mask, rows, a.h, a.masked);
         for (Index r = 0; r < rows; ++r) a.left[r] = seen + r * out.padded;
-        multiply(from_h, a.left, sums, s.norm ? nullptr : sums, rows);
+        for (Index i = 0; i < parts(s); ++i) {
+          if (o.state_mask) mask_rows(w, out, o.state_mask, masks(s), i, rows, a.h, a.masked);
+          const bool alone = s.norm || is_apart(i);
+          multiply(from_h[i], a.left, sums, alone ? nullptr : sums, rows);
+        }
         if (s.norm)
           for (Index r = 0; r < rows; ++r)
             normalise_groups(u, 0, Cell::first_norms, sums[r] + beside, sums[r] + stats + 2);
@@ -344,6 +362,8 @@ template <class T, template <class> class CellOf> struct StagedSweep {
                               a.work};
         };
         if constexpr (Cell::second > 0) {
+          if (s.gate_masks && o.state_mask)
+            mask_rows(w, out, o.state_mask, gates, Cell::first, rows, a.h, a.masked);
           for (Index r = 0; r < rows; ++r) {
             Cell::reset(row_of(r), seen + r * out.padded, a.gated + r * u.padded);
             a.left[r] = a.gated + r * u.padded;
@@ -400,12 +420,14 @@ template <class T, template <class> class CellOf> struct StagedSweep {
         if constexpr (Cell::has_cell) zero(a.c + r * u.padded, u.padded);
       }
   }
-  static void mask_rows(const Walk& w, const Units<T>& out, const T* mask, Index rows, const T* h,
-                        T* to) {
+  // The state through mask number `which` of so many.
+  static void mask_rows(const Walk& w, const Units<T>& out, const T* mask, Index count, Index which,
+                        Index rows, const T* h, T* to) {
     for (Index r = 0; r < rows; ++r)
       for (Index g = 0; g < out.groups; ++g) {
         const Index at = r * out.padded + g * W;
-        store<T>(to + at, load<T>(h + at) * out.get(mask + w.row[r] * out.units, g));
+        const T* own = mask + (w.row[r] * count + which) * out.units;
+        store<T>(to + at, load<T>(h + at) * out.get(own, g));
       }
   }
 
@@ -429,7 +451,7 @@ template <class T, template <class> class CellOf> struct StagedSweep {
     b.extra = arena.take<T>(n * (out > units ? out : units));
     b.d = arena.take<T>(room * d_size(s));
     b.inputs = arena.take<T>(room * s.inputs);
-    b.seen = arena.take<T>(room * out);
+    b.seen = arena.take<T>(room * masks(s) * out);
     b.gated = arena.take<T>(Cell::second ? room * units : 0);
     b.m = arena.take<T>(projects(s) ? room * units : 0);
     b.low = arena.take<T>(projects(s) ? room * out : 0);
@@ -443,7 +465,9 @@ template <class T, template <class> class CellOf> struct StagedSweep {
     b.dx = arena.take<T*>(room);
     return b;
   }
-  static Index d_size(const Shape& s) { return (s.norm ? 2 : 1) * gates * s.padded; }
+  static Index d_size(const Shape& s) {
+    return (s.norm ? 2 * gates : gates + Cell::apart) * s.padded;
+  }
   static Index backward_scratch(const Layer<T>* l) {
     Arena arena{nowhere()};
     lay_back(arena, *l, most_rows(*l));
@@ -492,9 +516,10 @@ template <class T, template <class> class CellOf> struct StagedSweep {
     const T* second = l.hh_back + Cell::first * s.units * k.out.padded;
     Run x_runs[gates], h_runs[gates], gated_runs[gates];
     const Run low_run{0, s.outputs};
-    const Product<T> to_h =
-        product_of(l.hh_back, k.out.groups, Cell::first * s.units,
-                   runs_of(s, h, 0, Cell::first, h_runs), 0);
+    Product<T> to_h[Cell::first];
+    for (Index i = 0, g = part_gates(s); i < parts(s); ++i)
+      to_h[i] = product_of(l.hh_back + i * g * s.units * k.out.padded, k.out.groups, g * s.units,
+                           runs_of(s, h_at(s, i * g), 0, g, h_runs + i * g), 0);
     const Product<T> to_gated =
         product_of(second, s.groups, Cell::second * s.units,
                    runs_of(s, h, Cell::first, Cell::second, gated_runs), 0);
@@ -576,8 +601,9 @@ template <class T, template <class> class CellOf> struct StagedSweep {
   }
 
   static void step_backward(const Call& k, Index step, Index at, const Product<T>& to_m,
-                            const Product<T>& to_gated, const Product<T>& to_h) {
+                            const Product<T>& to_gated, const Product<T>* to_h) {
     const Index rows = active(k.w, step), size = d_size(k.s), n = k.u.padded;
+    const Index count = masks(k.s), last = count - 1;
     const T* mask = k.o.state_mask;
     through_zoneout(k, step, at, to_m);
     for (Index r = 0; r < rows; ++r) row_backward(k, step, at + r, r);
@@ -590,12 +616,12 @@ template <class T, template <class> class CellOf> struct StagedSweep {
       for (Index r = 0; r < rows; ++r) {
         // The gradient of the reset gate's sum, and of the state that it let through.
         T *d = k.b.d + (at + r) * size, *extra = k.b.extra + r * n, *dh = k.b.dh + r * n;
-        const T *reset = k.b.reset + 2 * r * n, *seen = k.b.seen + (at + r) * n;
+        const T *reset = k.b.reset + 2 * r * n, *seen = k.b.seen + ((at + r) * count + last) * n;
         for (Index g = 0, i = 0; g < k.u.groups; ++g, i += W) {
           const Vec<T> gated = load<T>(extra + i);
           store<T>(d + i, gated * load<T>(seen + i) * load<T>(reset + n + i));
           Vec<T> open = gated * load<T>(reset + i);
-          if (mask) open = open * k.u.get(mask + k.w.row[r] * k.s.units, g);
+          if (mask) open = open * k.u.get(mask + (k.w.row[r] * count + last) * k.s.units, g);
           store<T>(dh + i, load<T>(dh + i) + open);
         }
         finish(k, step, at + r, r, 0, Cell::first_norms);
@@ -605,24 +631,32 @@ template <class T, template <class> class CellOf> struct StagedSweep {
       k.b.left[r] = k.b.d + (at + r) * size;
       k.b.to[r] = (mask ? k.b.extra : k.b.dh) + r * k.out.padded;
     }
-    multiply(to_h, k.b.left, k.b.to, mask ? nullptr : k.b.to, rows);
-    if (mask)
+    for (Index part = 0; part < parts(k.s); ++part) {
+      multiply(to_h[part], k.b.left, k.b.to, mask ? nullptr : k.b.to, rows);
+      if (!mask) continue;
       for (Index r = 0; r < rows; ++r)
         for (Index g = 0; g < k.out.groups; ++g) {
           const Index i = r * k.out.padded + g * W;
-          store<T>(k.b.dh + i, fma(k.out.get(mask + k.w.row[r] * k.s.outputs, g),
-                                   load<T>(k.b.extra + i), load<T>(k.b.dh + i)));
+          const T* own = mask + (k.w.row[r] * count + part) * k.s.outputs;
+          store<T>(k.b.dh + i,
+                   fma(k.out.get(own, g), load<T>(k.b.extra + i), load<T>(k.b.dh + i)));
         }
+    }
   }
 
   static void row_backward(const Call& k, Index step, Index at, Index r) {
     const Index n = k.u.padded, position = k.w.base + offset(k.w, step) + r;
     const T* sums = k.l.gates + position * row_size(k.s);
     states_before(k, step, r);
-    T* seen = k.b.seen + at * k.out.padded;
-    const T* mask = k.o.state_mask ? k.o.state_mask + k.w.row[r] * k.s.outputs : nullptr;
-    for (Index g = 0; g < k.out.groups; ++g)
-      store<T>(seen + g * W, load<T>(k.b.h_old + g * W) * k.out.get_or(mask, g, T(1)));
+    const Index count = masks(k.s), whole_row = k.out.padded;
+    T* seen = k.b.seen + at * count * whole_row;
+    for (Index i = 0; i < count; ++i) {
+      const Index which = k.w.row[r] * count + i;
+      const T* mask = k.o.state_mask ? k.o.state_mask + which * k.s.outputs : nullptr;
+      for (Index g = 0; g < k.out.groups; ++g)
+        store<T>(seen + i * whole_row + g * W,
+                 load<T>(k.b.h_old + g * W) * k.out.get_or(mask, g, T(1)));
+    }
     const StagedRow<T> row{k.u,
                            k.o,
                            k.small,
@@ -639,7 +673,8 @@ template <class T, template <class> class CellOf> struct StagedSweep {
                    k.b.d + at * d_size(k.s), k.b.d_apart, reset, k.to);
     if constexpr (Cell::second > 0)
       for (Index i = 0; i < n; i += W)
-        store<T>(k.b.gated + at * n + i, load<T>(reset + i) * load<T>(seen + i));
+        store<T>(k.b.gated + at * n + i,
+                 load<T>(reset + i) * load<T>(seen + (count - 1) * n + i));
     // What waits for the second product's gradient is finished behind it.
     finish(k, step, at, r, Cell::second ? Cell::first_norms : 0, Cell::norm_groups);
   }
@@ -666,6 +701,8 @@ template <class T, template <class> class CellOf> struct StagedSweep {
                           d + from, k.to.gain_x + from, k.to.bias + from);
       } else {
         add_row(count * n, d + from, k.to.bias + from);
+        if (Cell::apart && d_h == k.b.d_apart)
+          for (Index j = 0; j < n; j += W) store<T>(d + gates * n + j, load<T>(d_h + j));
       }
     }
   }
@@ -686,11 +723,12 @@ template <class T, template <class> class CellOf> struct StagedSweep {
       }
   }
 
-  // to (rows, vectors * W) += A^T B
+  // to (rows, vectors * W) += A^T B, where a row of `to` may go on to `stride` vectors
   static void add_outer(const T* a, Index lda, Index rows, const T* b, Index ldb, Index first,
-                        Index vectors, Index count, T* to) {
-    outer_product<T, panel>(a, lda, rows, b, ldb, first, panel * W, count, to, vectors * W,
-                            vectors, 0, panel_count<panel>(vectors));
+                        Index vectors, Index count, T* to, Index stride = 0) {
+    outer_product<T, panel>(a, lda, rows, b, ldb, first, panel * W, count, to,
+                            (stride ? stride : vectors) * W, vectors, 0,
+                            panel_count<panel>(vectors));
   }
   static void to_weights(const Call& k, Index count) {
     const Shape& s = k.s;
@@ -698,8 +736,10 @@ template <class T, template <class> class CellOf> struct StagedSweep {
     const Index h = h_at(s), size = d_size(s), n = s.padded;
     add_outer(b.inputs, s.inputs, s.inputs, b.d, size, 0, gates * s.groups, count,
               k.mine + k.places.ih);
-    add_outer(b.seen, k.out.padded, s.outputs, b.d, size, h, Cell::first * s.groups, count,
-              k.mine + k.places.hh);
+    for (Index i = 0, g = part_gates(s); i < parts(s); ++i)
+      add_outer(b.seen + i * k.out.padded, masks(s) * k.out.padded, s.outputs, b.d, size,
+                h_at(s, i * g), g * s.groups, count, k.mine + k.places.hh + i * g * n,
+                Cell::first * s.groups);
     if constexpr (Cell::second > 0)
       add_outer(b.gated, n, s.units, b.d, size, h + Cell::first * n, Cell::second * s.groups,
                 count, k.mine + k.places.second);

@@ -183,7 +183,8 @@ template <class T, bool Coupled> struct StagedLstm {
   }
 };
 
-// With layer normalisation; without it the reset gate after the product needs no stages.
+// With layer normalisation or masks for each gate; else the reset gate after the product needs no
+// stages.
 template <class T> struct StagedGru {
   static constexpr int gates = 3, first = 3, second = 0, work_rows = 7;
   static constexpr int norm_groups = 2, first_norms = 2, norm_gates[] = {2, 1};
@@ -199,10 +200,14 @@ template <class T> struct StagedGru {
     activate<T>(p.options.gate, v.sums, v.acts, 2 * n);
     for (Index i = 0; i < n; i += width<T>) {
       const Index at = 2 * n + i;
-      const Vec<T> part = fma(load<T>(p.small.gain_h + at), load<T>(p.h_part + at),
-                              load<T>(p.small.bias_apart + i));
-      const Vec<T> x = fma(load<T>(p.small.gain_x + at), load<T>(p.x_part + at),
-                           load<T>(p.small.bias + at));
+      const Vec<T> apart = load<T>(p.small.bias_apart + i);
+      Vec<T> x = load<T>(p.x_part + at), part;
+      if (p.h_part) {
+        part = fma(load<T>(p.small.gain_h + at), load<T>(p.h_part + at), apart);
+        x = fma(load<T>(p.small.gain_x + at), x, load<T>(p.small.bias + at));
+      } else {
+        part = load<T>(p.x_part + 3 * n + i) + apart;
+      }
       store<T>(v.part + i, part);
       store<T>(v.sums + at, fma(load<T>(v.acts + i), part, x));
     }

@@ -84,7 +84,7 @@ def cell_of(draw: random.Random, units: int) -> CellSpec:
     maybe("layer_norm", True, 0.1)
     maybe("zoneout_hidden", 0.3)
     maybe("recurrent_dropout", 0.4, 0.3)
-    kinds = ("state", "weights") if kind == "rnn" else ("state", "weights", "candidate")
+    kinds = ("state", "gates", "weights") + (() if kind == "rnn" else ("candidate",))
     maybe("recurrent_dropout_kind", draw.choice(kinds), 0.7)
     if kind != "rnn":
         maybe("gate_activation", function())

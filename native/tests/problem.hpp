@@ -139,9 +139,11 @@ inline relembra::StackShape draw_shape(Draw& draw, const Kind& kind) {
   shape.state = function();
   shape.keep_hidden = draw.one_in(2) ? 0.1 : 0.0;
   shape.keep_cell = draw.one_in(2) ? 0.2 : 0.0;
-  // The staged forms without an option of their own are there for normalisation alone.
+  // The staged forms without an option of their own are there for normalisation and gate masks.
   const bool alone = kind.kind == CellKind::staged_rnn || kind.kind == CellKind::staged_gru;
-  if (kind.kind >= CellKind::staged_rnn) shape.norm = alone || draw.one_in(2);
+  shape.gate_masks = kind.kind >= CellKind::staged_rnn && draw.one_in(2);
+  if (kind.kind >= CellKind::staged_rnn)
+    shape.norm = (alone && !shape.gate_masks) || draw.one_in(2);
   if (kind.kind >= CellKind::staged_rnn && kind.has_cell && shape.units > 1 && draw.one_in(2))
     shape.projection = 1 + draw.below(shape.units - 1);
   return shape;
@@ -149,7 +151,8 @@ inline relembra::StackShape draw_shape(Draw& draw, const Kind& kind) {
 
 template <class T> Masks<T> draw_masks(Draw& draw, const Problem<T>& p) {
   const Extent steps = p.rows * p.steps, units = p.shape.units, outputs = p.shape.outputs();
-  return {draw.maybe<T>(p.rows * outputs), draw.maybe<T>(steps * units),
+  const Extent state_masks = p.rows * (p.shape.gate_masks ? p.kind.gates : 1);
+  return {draw.maybe<T>(state_masks * outputs), draw.maybe<T>(steps * units),
           draw.maybe<T>(steps * outputs), draw.maybe<T>(steps * units)};
 }
 

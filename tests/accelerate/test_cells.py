@@ -55,14 +55,44 @@ def test_relu(steps):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradients_and_small_steps_are_torchs_own(steps, kind, monkeypatch):
+def test_small_steps_are_torchs_own(steps, kind, monkeypatch):
     theirs, ours = both(kind)
     x = torch.randn(2, 3)
+    monkeypatch.setattr(_cells, "LEAST_WORK", 10**6)
     for a, b in zip(as_tuple(ours(x)), as_tuple(theirs(x)), strict=True):
         assert torch.equal(a, b) and a.requires_grad
-    monkeypatch.setattr(_cells, "LEAST_WORK", 10**6)
     with torch.no_grad():
         ours(x)
+    assert not steps
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_through_several_steps(steps, kind):
+    theirs, ours = both(kind)
+    x = torch.randn(3, 2, 3)
+    found = []
+    for cell in (theirs, ours):
+        state, given = None, x.clone().requires_grad_()
+        for step in given:
+            state = cell(step, state)
+        loss = sum((t * t).sum() for t in as_tuple(state))
+        found.append([loss, *torch.autograd.grad(loss, [given, *cell.parameters()])])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+    assert len(steps) == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_transforms_with_gradients_are_torchs_own(steps, kind):
+    theirs, ours = both(kind)
+    weights, x = dict(theirs.named_parameters()), torch.randn(2, 3)
+
+    def loss(weights, cell):
+        return as_tuple(torch.func.functional_call(cell, weights, (x,)))[0].sum()
+
+    mine, other = (torch.func.grad(loss)(weights, cell) for cell in (ours, theirs))
+    for name in weights:
+        assert torch.equal(mine[name], other[name])
     assert not steps
 
 

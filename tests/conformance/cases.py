@@ -10,6 +10,7 @@ from relembra.engine import Activation, CellSpec, Request, StackSpec, choose, dr
 
 KERAS_2 = Activation("hard_sigmoid", slope=0.2, offset=0.5)  # and ONNX
 SHIFTED = Activation("hard_sigmoid", slope=0.7, offset=0.3)
+GATES = {"recurrent_dropout": 0.4, "recurrent_dropout_kind": "gates"}
 NAMES = ("relu", "sigmoid", "softsign", "gelu", "identity", "elu", "hard_sigmoid")
 
 
@@ -20,6 +21,7 @@ def _table():
         "elu alpha": {"activation": Activation("elu", alpha=0.4)},
         "dropout state": {"recurrent_dropout": 0.4},
         "dropout weights": {"recurrent_dropout": 0.4, "recurrent_dropout_kind": "weights"},
+        "dropout gates": GATES,
     }
     gated = {
         "plain": {},
@@ -31,6 +33,8 @@ def _table():
         "dropout state": {"recurrent_dropout": 0.4},
         "dropout candidate": {"recurrent_dropout": 0.4, "recurrent_dropout_kind": "candidate"},
         "dropout weights": {"recurrent_dropout": 0.4, "recurrent_dropout_kind": "weights"},
+        "dropout gates": GATES,
+        "layer_norm dropout gates": {"layer_norm": True, **GATES},
         "zoneout": {"zoneout_hidden": 0.3},
     }
     lstm = gated | {
@@ -39,6 +43,7 @@ def _table():
         "coupled": {"coupled": True},
         "coupled peepholes": {"coupled": True, "peepholes": True},
         "projection": {"projection": 2},
+        "projection dropout gates": {"projection": 2, "coupled": True, "peepholes": True, **GATES},
         "projection zoneout": {"projection": 2, "zoneout_hidden": 0.2, "zoneout_cell": 0.1},
         "zoneout both": {"zoneout_hidden": 0.2, "zoneout_cell": 0.4},
         "peepholes zoneout cell": {"peepholes": True, "zoneout_cell": 0.4},
@@ -167,7 +172,9 @@ def _torch_takes(spec: StackSpec, call: dict, x) -> bool:
 
 def _native_takes(spec: StackSpec, call: dict, x) -> bool:
     """What our own kernels can do."""
-    staged = spec.cell.layer_norm or spec.cell.projection or not spec.cell.reset_after
+    cell, noise = spec.cell, call.get("noise")
+    by_gate = noise is not None and cell.recurrent_dropout_kind == "gates"
+    staged = cell.layer_norm or cell.projection or not cell.reset_after or by_gate
     return x.dtype in (torch.float32, torch.float64) and not (call.get("trace") and staged)
 
 

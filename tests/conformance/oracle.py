@@ -70,7 +70,12 @@ def _bias(w, name, n):
 
 def _affine(w, side, v, bias, groups):
     """W v + b, or with layer normalisation of each (start, stop) group of rows gain*norm(W v)+b."""
-    product = w["weight_" + side] @ v
+    weight = w["weight_" + side]
+    if v.ndim == 2:  # Gal 2016, untied: gate k sees v[k]
+        blocks = np.split(weight, len(v))
+        product = np.concatenate([u @ own for u, own in zip(blocks, v, strict=True)])
+    else:
+        product = weight @ v
     if "gain_" + side not in w:
         return product + bias
     out = np.empty_like(product)
@@ -115,7 +120,8 @@ def _gru(cell, w, x, before, draw, h, bx, bh, n):
     if cell.reset_after:
         inner = r * ah[2 * n :]
     else:
-        inner = _affine(w, "hh", r * h, bh, groups)[2 * n :]
+        candidate_sees = h if h.ndim == 1 else h[2]
+        inner = _affine(w, "hh", r * candidate_sees, bh, groups)[2 * n :]
     new = activate(cell.activation, ax[2 * n :] + inner)
     dropped = new if draw.candidate is None else new * draw.candidate  # Semeniuta 2016
     mixed = (1 - z) * dropped + z * before.h

@@ -25,6 +25,7 @@ def test_none_where_nothing_is_random():
     ("kind", "shape"),
     [
         ("state", (ROWS, UNITS)),
+        ("gates", (ROWS, 4, UNITS)),
         ("candidate", (ROWS, STEPS, UNITS)),
         ("weights", (4 * UNITS, UNITS)),
     ],
@@ -32,6 +33,8 @@ def test_none_where_nothing_is_random():
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
 def test_dropout_keeps_and_scales(kind, shape, rate):
     noise = draw(spec_of(recurrent_dropout=rate, recurrent_dropout_kind=kind))
+    assert noise.gate_masks == (kind == "gates")
+    kind = "state" if kind == "gates" else kind
     masks = [getattr(layer, kind) for layer in noise.layers]
     assert len(masks) == 4
     for mask in masks:

@@ -39,7 +39,10 @@ def test_options_of_other_cells_are_refused_by_name(kind, option, value):
         ({"recurrent_dropout": float("nan")}, "recurrent_dropout is a probability"),
         ({"zoneout_hidden": 1.0}, "zoneout_hidden is a probability"),
         ({"zoneout_cell": 2.0}, "zoneout_cell is a probability"),
-        ({"recurrent_dropout_kind": "h"}, "unknown recurrent_dropout_kind 'h'; known: state, cand"),
+        (
+            {"recurrent_dropout_kind": "h"},
+            "unknown recurrent_dropout_kind 'h'; known: state, gates",
+        ),
         ({"kind": "rnn", "recurrent_dropout_kind": "candidate"}, "a rnn cell has no candidate"),
         ({"projection": -1}, "projection is a size >= 0, got -1"),
     ],

@@ -138,6 +138,121 @@ def test_prediction_goes_past_the_ceremony_too(monkeypatch: pytest.MonkeyPatch) 
     assert taken == [False] * 3  # all but the first batch
 
 
+def test_evaluation_goes_past_the_ceremony_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scores(model: Any) -> list[Any]:
+        losses(model, epochs=2, validation_data=data(5))
+        single = model.test_on_batch(*data(6))
+        return [model.history.history, single, *model.evaluate(*data(7), 5, verbose=0)]
+
+    taken: list[int] = []
+    test = _step._test
+    monkeypatch.setattr(_step, "_test", lambda *a: taken.append(1) or test(*a))
+    ours = scores(first_program(metrics=["mae"]))
+    # Of 2 * 4 batches of validation, 1 and 13: all but the first of tensors and of arrays.
+    assert len(taken) == 20
+    monkeypatch.setattr(_step, "_known_chain", lambda *_: None)
+    assert scores(first_program(metrics=["mae"])) == ours
+    assert len(taken) == 20
+
+
+def test_steps_of_all_kinds_and_lengths_in_turn_stay_quick(quick: list[str]) -> None:
+    model = keras.Sequential([keras.layers.LSTM(4), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    x, y = data()
+    for _ in range(3):
+        for steps in (3, STEPS):
+            model.train_on_batch(x[:, :steps], y)
+            model.test_on_batch(x[:, :steps], y)
+            model.predict_on_batch(x[:, :steps])
+    assert len(quick) == 4
+
+
+def test_a_penalty_counts_in_evaluation() -> None:
+    model = first_program()
+    before = [model.evaluate(*data(), verbose=0) for _ in range(2)]
+    model.layers[1].kernel.regularizer = keras.regularizers.L2(10.0)
+    assert model.evaluate(*data(), verbose=0) > before[1] == before[0]
+
+
+@pytest.mark.parametrize("shuffle", [True, False, "batch"])
+@pytest.mark.parametrize("given", ["numpy", "torch", "float64", "int weights"])
+def test_batches_are_those_of_keras(shuffle: Any, given: str) -> None:
+    x, y = data()
+    weights = np.arange(len(x)) if given == "int weights" else None
+    if given == "torch":
+        x, y = torch.tensor(x), torch.tensor(y)
+    elif given == "float64":
+        x, y = x.astype("float64"), y.astype("float64")
+
+    def epochs() -> list[Any]:
+        keras.utils.set_random_seed(3)
+        iterator = keras.src.backend.torch.trainer.TorchEpochIterator(
+            x, y, weights, batch_size=5, shuffle=shuffle
+        )
+        found = [batch for _ in range(2) for _, _, [batch] in iterator]
+        return [*found, (torch.rand(1),)]  # the state of the random numbers afterwards
+
+    ours = epochs()
+    relembra.keras.disable()
+    theirs = epochs()
+    assert len(ours) == len(theirs) == 27
+    for a, b in zip(ours, theirs, strict=True):
+        assert type(a) is type(b) and len(a) == len(b)
+        for mine, other in zip(a, b, strict=True):
+            assert mine.dtype == other.dtype and torch.equal(mine, other)
+
+
+def test_data_that_change_between_epochs_are_seen() -> None:
+    x, y = (part.astype("float64") for part in data())
+
+    class Change(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            y[:] = 3.0
+
+    def curve() -> list[float]:
+        y[:] = 0.0
+        keras.utils.set_random_seed(1)
+        model = first_program()
+        return model.fit(x, y, epochs=3, verbose=0, callbacks=[Change()]).history["loss"]
+
+    ours = curve()
+    relembra.keras.disable()
+    np.testing.assert_allclose(ours, curve(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["on_batch_end", "on_train_batch_end"])
+def test_callbacks_hear_of_every_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+
+    class Listener(keras.callbacks.Callback):
+        pass
+
+    setattr(Listener, name, lambda self, batch, logs=None: heard.append(batch))
+    losses(first_program(), epochs=2, callbacks=[Listener()])
+    assert heard == [0, 1, 2, 3] * 2
+
+
+def test_a_progress_bar_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    x, y = data()
+    first_program().fit(x, y, batch_size=ROWS, epochs=1, verbose=1)
+    assert "4/4" in capsys.readouterr().out
+
+
+def test_variables_that_are_new_are_registered() -> None:
+    model = first_program()
+    x, y = data()
+    model.train_on_batch(x, y)
+    held = model._torch_params
+    model.train_on_batch(x, y)
+    assert model._torch_params is held
+    names = {name for name, _ in model.named_parameters()}
+    model.add(keras.layers.Dense(2))
+    model.add(keras.layers.Dense(1))
+    model.compile("adam", "mse")
+    model.train_on_batch(x, y)
+    assert {name for name, _ in model.named_parameters()} > names
+
+
 LAYERS = keras.layers
 CHAINS = {
     "stacked": [LAYERS.GRU(5, return_sequences=True), LAYERS.SimpleRNN(4), LAYERS.Dense(1)],

@@ -1,6 +1,6 @@
 """Outputs, states and gradients are those of Keras' own way, and the engine computed them."""
 
-import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from tests.keras.twice import INPUTS, KINDS, ROWS, STEPS, UNITS, assert_same, fi
 from relembra import SlowPathWarning
 
 ALL = {"return_sequences": True, "return_state": True}
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "last": {},
     "all": ALL,
     "backwards": {**ALL, "go_backwards": True},
@@ -20,6 +20,16 @@ OPTIONS = {
     "no bias": {**ALL, "use_bias": False},
     "stateful": {**ALL, "stateful": True},
     "dropout": {**ALL, "dropout": 0.4, "seed": 3},
+    "dropout by gate": {**ALL, "dropout": 0.4, "seed": 3, "implementation": 1},
+    "recurrent dropout": {**ALL, "recurrent_dropout": 0.4, "seed": 5},
+    "both dropouts": {**ALL, "dropout": 0.3, "recurrent_dropout": 0.5, "seed": 7},
+    "both, backwards": {
+        **ALL,
+        "dropout": 0.3,
+        "recurrent_dropout": 0.5,
+        "go_backwards": True,
+        "seed": 9,
+    },  # fmt: skip
     "relu": {**ALL, "activation": "relu"},
     "elu": {"activation": "elu"},
     "softsign": {"activation": "softsign"},
@@ -37,7 +47,8 @@ MASKS = {
 def test_options(kind: str, option: str, paths: list[str]) -> None:
     options = {k: v for k, v in OPTIONS[option].items() if kind != "rnn" or k != "implementation"}
     layer = filled(KINDS[kind](UNITS, **options))
-    if option == "stateful":  # Keras' quick way overwrites what its gradients need
+    # Keras' quick way overwrites what its gradients need, and takes no list of masks.
+    if option in ("stateful", "dropout by gate"):
         layer.use_cudnn = False
     assert_same(layer, inputs(), training=True)
     assert paths == ["native"]
@@ -84,18 +95,32 @@ def test_initial_state_and_a_mask_together(kind: str, paths: list[str]) -> None:
     assert paths == ["native"]
 
 
-def test_recurrent_dropout_uses_the_mask_that_keras_draws(paths: list[str]) -> None:
-    layer = filled(keras.layers.SimpleRNN(UNITS, dropout=0.3, recurrent_dropout=0.5, seed=7, **ALL))
-    assert_same(layer, inputs(), training=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_recurrent_dropout_uses_the_masks_that_keras_draws(kind: str, paths: list[str]) -> None:
+    layer = filled(KINDS[kind](UNITS, dropout=0.3, recurrent_dropout=0.5, seed=7, **ALL))
+    mask = torch.tensor(MASKS["any"], dtype=torch.bool)
+    assert_same(layer, inputs(), training=True, mask=mask)
     assert_same(layer, inputs(), training=False)
     assert paths == ["native", "native"]
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_recurrent_dropout_in_both_directions(kind: str, paths: list[str]) -> None:
+    own = KINDS[kind](UNITS, dropout=0.3, recurrent_dropout=0.5, seed=7, **ALL)
+    assert_same(filled(keras.layers.Bidirectional(own)), inputs(), training=True)
+    assert paths == ["native", "native"]
+
+
+def test_implementation_2_passes_over_recurrent_dropout(paths: list[str]) -> None:
+    layer = filled(keras.layers.LSTM(UNITS, recurrent_dropout=0.5, seed=7, **ALL))
+    layer.cell.implementation = 2
+    assert_same(layer, inputs(), training=True)
+    assert paths == ["native"]
 
 
 @pytest.mark.parametrize(
     ("kind", "options", "reason"),
     [
-        ("lstm", {"recurrent_dropout": 0.5}, "for each gate"),
-        ("gru", {"recurrent_dropout": 0.5}, "for each gate"),
         ("lstm", {"activation": "selu"}, "selu"),
         ("rnn", {"dropout": 1.0}, "dropout of 1"),
     ],
@@ -111,11 +136,12 @@ def test_what_cannot_be_taken_is_said_once(
     assert paths == []
 
 
-def test_reset_gate_before_the_product() -> None:
-    layer = filled(keras.layers.GRU(UNITS, reset_after=False, **ALL))
-    with warnings.catch_warnings():  # whichever way it goes
-        warnings.simplefilter("ignore", SlowPathWarning)
-        assert_same(layer, inputs(), mask=torch.tensor(MASKS["any"], dtype=torch.bool))
+@pytest.mark.parametrize("options", [{}, {"recurrent_dropout": 0.5, "seed": 7}])
+def test_reset_gate_before_the_product(options: dict[str, float], paths: list[str]) -> None:
+    layer = filled(keras.layers.GRU(UNITS, reset_after=False, **ALL, **options))
+    mask = torch.tensor(MASKS["any"], dtype=torch.bool)
+    assert_same(layer, inputs(), mask=mask, training=True)
+    assert paths == ["native"]
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64", "float16"])

@@ -1,7 +1,7 @@
 """`nn.RNNCell`, `nn.LSTMCell` and `nn.GRUCell`: the engine's step where it is the faster one.
 
-PyTorch's cells are one fused kernel of little overhead. Ours wins by its matrix product, so it is
-taken for steps without gradients that are large enough; every other call is PyTorch's own.
+PyTorch's cells are one fused kernel of little overhead. Ours wins by its matrix products, so it is
+taken for steps that are large enough; every other call is PyTorch's own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class AcceleratedCell(_Base):
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Take one step; see PyTorch's documentation of the cell."""
         # The usual cases first: every microsecond counts beside a kernel of ten.
-        if torch.is_grad_enabled() or not isinstance(input, Tensor) or self._is_small(input):
+        if not isinstance(input, Tensor) or self._is_small(input) or _in_a_graph():
             return super().forward(input, hx)
         request = None if is_leaving() else self._prepare(input, hx)
         if request is None or choose(request).path != "native":
@@ -80,6 +80,13 @@ class AcceleratedCell(_Base):
     def __prepare_scriptable__(self) -> nn.Module:
         """Refuse to be compiled by TorchScript, which knows PyTorch's layers alone."""
         raise ConfigError(NO_SCRIPT)
+
+
+def _in_a_graph() -> bool:
+    """Return whether a compiler or a transform is to find gradients: PyTorch's kernel has rules."""
+    if not torch.is_grad_enabled():
+        return False
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 def _fits(plan: Plan, flat: list[Tensor | None], dtype: torch.dtype) -> bool:

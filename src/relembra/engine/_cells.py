@@ -23,7 +23,7 @@ _EPSILON = 1e-5  # of the layer normalisations, as in torch.nn.LayerNorm
 class StepNoise(NamedTuple):
     """The masks that hold for one step; see `LayerNoise`."""
 
-    state: Tensor | None  # (B, P)
+    state: Tensor | None  # (B, P) or (B, G, P)
     candidate: Tensor | None  # (B, H)
     zoneout_hidden: Tensor | float  # (B, P) or the expectation
     zoneout_cell: Tensor | float  # (B, H) or the expectation
@@ -68,11 +68,21 @@ def recurrent_weight(w: LayerWeights, noise: LayerNoise) -> Tensor:
 
 
 def _state_projection(spec: CellSpec, w: LayerWeights, u: Tensor, h: Tensor) -> Tensor:
-    return _plus(_norm(spec, functional.linear(h, u), w.gain_hh), w.bias_hh)
+    return _plus(_norm(spec, _product(h, u), w.gain_hh), w.bias_hh)
+
+
+def _product(h: Tensor, u: Tensor) -> Tensor:
+    """Return the product of a state (B, P), or one for each gate (B, G, P), with (G*H, P)."""
+    if h.dim() == 2:
+        return functional.linear(h, u)
+    gates = u.unflatten(0, (h.shape[1], -1))  # (G, H, P)
+    return torch.einsum("bgp,ghp->bgh", h, gates).flatten(1)
 
 
 def _dropped(h: Tensor, mask: Tensor | None) -> Tensor:
-    return h if mask is None else h * mask
+    if mask is None:
+        return h
+    return (h if mask.dim() == h.dim() else h.unsqueeze(1)) * mask
 
 
 def _zoneout(keep: Tensor | float, old: Tensor, new: Tensor) -> Tensor:
@@ -102,9 +112,12 @@ def _gru(
         n = spec.activation(xn + r * hn)
     else:
         rows = 2 * old.shape[-1]
-        hr, hz = _gru_part(w, u, seen, slice(0, rows)).chunk(2, -1)
+        hr, hz = _gru_part(w, u, seen if seen.dim() == 2 else seen[:, :2], slice(0, rows)).chunk(
+            2, -1
+        )
         r = spec.gate_activation(xr + hr)
-        n = spec.activation(xn + _gru_part(w, u, r * seen, slice(rows, None)))
+        gated = r * (seen if seen.dim() == 2 else seen[:, 2])
+        n = spec.activation(xn + _gru_part(w, u, gated, slice(rows, None)))
     z = spec.gate_activation(xz + hz)
     kept = n if noise.candidate is None else n * noise.candidate
     new = (1.0 - z) * kept + z * old
@@ -113,7 +126,7 @@ def _gru(
 
 def _gru_part(w: LayerWeights, u: Tensor, h: Tensor, rows: slice) -> Tensor:
     """Return one norm group of the recurrent product: what Cho's reset-before form needs apart."""
-    product = functional.linear(h, u[rows])
+    product = _product(h, u[rows])
     if w.gain_hh is not None:
         product = functional.layer_norm(
             product, (product.shape[-1],), w.gain_hh[rows], eps=_EPSILON

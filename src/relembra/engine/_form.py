@@ -76,6 +76,7 @@ class Form(NamedTuple):
     zoneout_hidden: float = 0.0  # in expectation, where there are no masks
     zoneout_cell: float = 0.0
     norm: bool = False
+    gate_masks: bool = False  # the masks of the state are (B, G, P)
 
     @property
     def has_cell(self) -> bool:
@@ -96,13 +97,13 @@ def is_plain(cell: CellSpec) -> bool:
     )
 
 
-def is_staged(cell: CellSpec) -> bool:
+def is_staged(cell: CellSpec, gate_masks: bool = False) -> bool:
     """Whether a step of a cell has several stages in the kernels."""
-    return cell.layer_norm or bool(cell.projection) or not cell.reset_after
+    return cell.layer_norm or bool(cell.projection) or not cell.reset_after or gate_masks
 
 
-def _kind(cell: CellSpec, plain: bool) -> str:
-    if is_staged(cell):
+def _kind(cell: CellSpec, plain: bool, gate_masks: bool) -> str:
+    if is_staged(cell, gate_masks):
         name = "coupled_lstm" if cell.coupled else cell.kind
         return f"staged_{name}" if cell.reset_after else "staged_gru_before"
     if not plain:
@@ -111,12 +112,16 @@ def _kind(cell: CellSpec, plain: bool) -> str:
 
 
 def _form(
-    spec: StackSpec, fields: Sequence[str], masks: Sequence[str], time_major: bool = False
+    spec: StackSpec,
+    fields: Sequence[str],
+    masks: Sequence[str],
+    gate_masks: bool,
+    time_major: bool = False,
 ) -> Form:
     cell = spec.cell
     plain = not masks and is_plain(cell)
     sizes = (spec.hidden_size, spec.state_size, spec.num_layers, spec.directions)
-    form = Form(_kind(cell, plain), *sizes, time_major, fields, masks)
+    form = Form(_kind(cell, plain, gate_masks), *sizes, time_major, fields, masks)
     if plain:
         return form
     used = (cell.gate_activation, cell.activation, cell.state_activation or cell.activation)
@@ -126,6 +131,7 @@ def _form(
         zoneout_hidden=cell.zoneout_hidden,
         zoneout_cell=cell.zoneout_cell,
         norm=cell.layer_norm,
+        gate_masks=gate_masks,
     )
 
 
@@ -137,7 +143,9 @@ def form_of(request: Request) -> Form:
     """Return the form of a request that the native core can compute."""
     own, x = request.weights[0], request.x
     fields = tuple(name for name in FIELDS if getattr(own, name) is not None)
-    return _form(request.spec, fields, _mask_names(request), bool(x.stride(0) < x.stride(1)))
+    time_major = bool(x.stride(0) < x.stride(1))
+    masks, gate_masks = _mask_names(request), request.gate_masks
+    return _form(request.spec, fields, masks, gate_masks, time_major)
 
 
 def operands_of(request: Request) -> Operands:
@@ -190,7 +198,8 @@ def _filled(request: Request, name: str, mask: Tensor | None) -> Tensor:
         return mask
     spec, (rows, steps) = request.spec, request.x.shape[:2]
     width = spec.state_size if name in ("state", "zoneout_hidden") else spec.hidden_size
-    shape = (rows, width) if name == "state" else (rows, steps, width)
+    gates = (len(spec.cell.gate_names),) if request.gate_masks else ()
+    shape = (rows, *gates, width) if name == "state" else (rows, steps, width)
     absent = {"zoneout_hidden": spec.cell.zoneout_hidden, "zoneout_cell": spec.cell.zoneout_cell}
     return request.x.new_full(shape, absent.get(name, 1.0))
 
@@ -252,9 +261,9 @@ def spread(tensors: Sequence[Tensor], given: Sequence[str], known: Sequence[str]
 
 
 @lru_cache(maxsize=256)
-def native_shape(spec: StackSpec, masks: bool) -> Any:
+def native_shape(spec: StackSpec, masks: bool = False, gate_masks: bool = False) -> Any:
     """Return the core's description of a stack that it knows, the same object for equal ones."""
-    return shape_of(_form(spec, (), MASKS if masks else ()), spec.input_size)
+    return shape_of(_form(spec, (), MASKS if masks else (), gate_masks), spec.input_size)
 
 
 def shape_of(form: Form, inputs: int) -> Any:
@@ -278,4 +287,5 @@ def shape_of(form: Form, inputs: int) -> Any:
         form.zoneout_cell,
         form.states if form.states != form.units else 0,
         form.norm,
+        form.gate_masks,
     )

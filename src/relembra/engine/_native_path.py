@@ -157,7 +157,7 @@ def _forward(
 ) -> tuple[Tensor, Tensor, Tensor | None, Any]:
     plain = _side_by_side(leaves)
     spec, x = given.spec, plain[0]
-    shape = native_shape(spec, bool(given.masks))
+    shape = native_shape(spec, bool(given.masks), given.request.gate_masks)
     output = like_steps(x, spec.state_size * spec.directions)  # (B, T, D*P)
     hidden, cell = _states(spec, x)
     if packed is None and not keep and not _is_small(spec):

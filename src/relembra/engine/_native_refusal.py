@@ -52,10 +52,11 @@ def _call_refusal(request: Request) -> str | None:
         return "the native core gives no gradients of the masks of dropout and zoneout"
     if request.trace and (is_functional() or in_graph(request)):
         return "in graphs and transforms the native core returns no states or gates of single steps"
-    if request.trace and is_staged(request.spec.cell):
+    if request.trace and is_staged(request.spec.cell, request.gate_masks):
         return (
             "the native core returns no states or gates of single steps of cells whose step has "
-            "several stages (layer normalisation, projection, the reset gate before the product)"
+            "several stages (layer normalisation, projection, the reset gate before the product, "
+            "recurrent dropout of each gate)"
         )
     rows, steps = request.x.shape[:2]
     # In a graph the sizes may be symbols, and the core itself looks when it runs.

@@ -15,7 +15,7 @@ __all__ = ["LayerNoise", "StackNoise", "draw_noise"]
 class LayerNoise(NamedTuple):
     """Masks of one layer and direction; None where the cell has no such option."""
 
-    state: Tensor | None = None  # (B, P)     0 or 1/(1-p)
+    state: Tensor | None = None  # (B, P), or (B, G, P) for each gate   0 or 1/(1-p)
     candidate: Tensor | None = None  # (B, T, H)  0 or 1/(1-p)
     weights: Tensor | None = None  # (G*H, P)   0 or 1/(1-p)
     zoneout_hidden: Tensor | None = None  # (B, T, P)  1 keeps the old state
@@ -27,6 +27,11 @@ class StackNoise(NamedTuple):
 
     layers: tuple[LayerNoise, ...]
     between: tuple[Tensor | None, ...]  # num_layers - 1 of (B, T, D*P)
+
+    @property
+    def gate_masks(self) -> bool:
+        """Whether each gate sees the state through a mask of its own."""
+        return any(own.state is not None and own.state.dim() == 3 for own in self.layers)
 
 
 def draw_noise(
@@ -64,10 +69,11 @@ def draw_noise(
         kept = ones_with(1.0 - rate, *shape)
         return kept if rate == 1.0 else kept / (1.0 - rate)
 
+    gates = (len(cell.gate_names),) if _drops(cell, "gates") else ()
     layers = tuple(
         LayerNoise(
-            state=dropout(cell.recurrent_dropout, batch, spec.state_size)
-            if _drops(cell, "state")
+            state=dropout(cell.recurrent_dropout, batch, *gates, spec.state_size)
+            if _drops(cell, "state") or _drops(cell, "gates")
             else None,
             candidate=dropout(cell.recurrent_dropout, batch, steps, spec.hidden_size)
             if _drops(cell, "candidate")

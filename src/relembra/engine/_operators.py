@@ -40,7 +40,7 @@ _OPERANDS = (
 _FORM = (
     "str kind, int units, int states, int layers, int directions, bool time_major, str[] fields, "
     "str[] masks_given, str[] functions, float[] constants, float zoneout_hidden, "
-    "float zoneout_cell, bool norm"
+    "float zoneout_cell, bool norm, bool gate_masks"
 )
 _SCHEMAS = (
     f"stack({_OPERANDS}, {_FORM}) -> (Tensor output, Tensor hidden, Tensor cell)",

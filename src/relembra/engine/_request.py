@@ -55,6 +55,11 @@ class Request:
             cell = self.x.new_zeros(count, rows, spec.hidden_size)
         return hidden, cell
 
+    @property
+    def gate_masks(self) -> bool:
+        """Whether each gate sees the state through a mask of its own."""
+        return self.noise is not None and self.noise.gate_masks
+
     def inside(self) -> Tensor | None:
         """Return which steps are within the lengths, (B, T), or None when all are."""
         if self.lengths is None:
@@ -120,8 +125,9 @@ def _check_noise(noise: StackNoise, spec: StackSpec, rows: int, steps: int) -> N
             f"gaps between layers, expected {count} and {gaps}"
         )
     hidden, state = spec.hidden_size, spec.state_size
+    gates = (len(spec.cell.gate_names),) if noise.gate_masks else ()  # in all layers alike
     shapes = {
-        "state": (rows, state),
+        "state": (rows, *gates, state),
         "candidate": (rows, steps, hidden),
         "weights": (len(spec.cell.gate_names) * hidden, state),
         "zoneout_hidden": (rows, steps, state),

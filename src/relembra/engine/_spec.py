@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from torch import Tensor
 
@@ -15,7 +15,7 @@ from relembra.engine._activation import Activation
 __all__ = ["CellSpec", "LayerWeights", "StackSpec"]
 
 CellKind = Literal["rnn", "lstm", "gru"]
-RecurrentDropoutKind = Literal["state", "candidate", "weights"]
+RecurrentDropoutKind = Literal["state", "gates", "candidate", "weights"]
 
 _TANH, _SIGMOID = Activation("tanh"), Activation("sigmoid")
 # Options that only some cells have, with the value that means "not asked for".
@@ -78,8 +78,9 @@ class CellSpec(_HashedOnce):
         Size of the projected state (Sak et al. 2014); 0 means none.
     recurrent_dropout, recurrent_dropout_kind
         Rate, and what is dropped: ``state`` (Gal & Ghahramani 2016: the state on its way into the
-        recurrent product, one mask for the sequence), ``candidate`` (Semeniuta et al. 2016: the
-        candidate, a mask for each step), ``weights`` (Merity et al. 2018: the recurrent matrix).
+        recurrent product, one mask for the sequence), ``gates`` (the same with a mask for each
+        gate: their "untied" form, and Keras'), ``candidate`` (Semeniuta et al. 2016: the candidate,
+        a mask for each step), ``weights`` (Merity et al. 2018: the recurrent matrix).
     zoneout_hidden, zoneout_cell
         Probability that a unit keeps its old state (Krueger et al. 2017). Without a mask the
         expectation is computed.
@@ -135,10 +136,11 @@ class CellSpec(_HashedOnce):
             rate = getattr(self, name)
             if not 0.0 <= rate < 1.0:
                 raise ConfigError(f"{name} is a probability in [0, 1), got {rate}")
-        if self.recurrent_dropout_kind not in ("state", "candidate", "weights"):
+        known = get_args(RecurrentDropoutKind)
+        if self.recurrent_dropout_kind not in known:
             raise ConfigError(
                 f"unknown recurrent_dropout_kind {self.recurrent_dropout_kind!r}; "
-                "known: state, candidate, weights"
+                f"known: {', '.join(known)}"
             )
         if self.kind == "rnn" and self.recurrent_dropout_kind == "candidate":
             raise ConfigError(

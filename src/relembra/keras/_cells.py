@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import keras
 import torch
 from torch import Tensor
 
 from relembra.engine import Activation, CellSpec, LayerWeights, StackSpec
+from relembra.keras._values import value_of
 
-__all__ = ["cell_refusal", "is_known", "layer_weights", "stack_spec"]
+__all__ = ["cell_refusal", "in_gate_order", "is_known", "layer_weights", "stack_spec"]
 
 _CELLS: dict[type, str] = {
     keras.layers.LSTMCell: "lstm",
@@ -100,29 +101,36 @@ def _activation(function: Any) -> Activation:
     return Activation("identity") if function is None else _KNOWN[function]
 
 
-def layer_weights(cell: Any, dtype: torch.dtype) -> LayerWeights:
+def layer_weights(cell: Any, dtype: torch.dtype, inputs: int) -> LayerWeights:
     """Return the weights of a cell in PyTorch's layout; gradients flow back to Keras'.
 
-    Keras keeps (inputs, G*H), PyTorch (G*H, inputs). Gates are i f c o and z r h in Keras, i f g o
-    and r z n in PyTorch.
+    `inputs` are those of the kernel, or as many times more as there are gates: then each gate sees
+    its own. Keras keeps (inputs, G*H), PyTorch (G*H, inputs). Gates are i f c o and z r h in Keras,
+    i f g o and r z n in PyTorch.
     """
-    # Under a policy of mixed precision Keras would round these to the type of the computation.
-    with keras.src.backend.AutocastScope(None):
-        kernel = _value(cell.kernel, dtype)
-        recurrent = _value(cell.recurrent_kernel, dtype)
-        bias = _value(cell.bias, dtype) if cell.use_bias else None
-    if _CELLS[type(cell)] != "gru":
-        return LayerWeights(kernel.t().contiguous(), recurrent.t().contiguous(), bias)
-    weight_ih, weight_hh = _reset_first(kernel.t()), _reset_first(recurrent.t())
+    kernel = value_of(cell.kernel).to(dtype)
+    recurrent = value_of(cell.recurrent_kernel).to(dtype)
+    bias = value_of(cell.bias).to(dtype) if cell.use_bias else None
+    is_gru = _CELLS[type(cell)] == "gru"
+    weight_ih = _reset_first(kernel.t()) if is_gru else kernel.t()
+    if (gates := inputs // kernel.shape[0]) > 1:
+        weight_ih = torch.block_diag(*weight_ih.chunk(gates))
+    if not is_gru:
+        return LayerWeights(weight_ih.contiguous(), recurrent.t().contiguous(), bias)
+    weight_hh = _reset_first(recurrent.t())
     if bias is None or bias.dim() == 1:
         return LayerWeights(weight_ih, weight_hh, None if bias is None else _reset_first(bias))
     return LayerWeights(weight_ih, weight_hh, *(_reset_first(part) for part in bias.unbind(0)))
 
 
+def in_gate_order(cell: Any, parts: list[Tensor]) -> list[Tensor]:
+    """Return what Keras has for each gate in PyTorch's order."""
+    if _CELLS[type(cell)] != "gru":
+        return parts
+    update, reset, candidate = parts
+    return [reset, update, candidate]
+
+
 def _reset_first(gates: Tensor) -> Tensor:
     update, reset, candidate = gates.chunk(3)
     return torch.cat([reset, update, candidate])
-
-
-def _value(variable: Any, dtype: torch.dtype) -> Tensor:
-    return cast(Tensor, variable.value.to(dtype))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from relembra.keras._sequence import walk
+from relembra.keras._values import value_of
 
 __all__ = ["chain_of", "run_chain"]
 
@@ -95,9 +96,9 @@ def run_chain(layers: list[Any], x: Tensor, training: bool) -> Tensor:
 
 
 def _dense(layer: Any, x: Tensor) -> Tensor:
-    x = torch.matmul(x, layer.kernel.value)
+    x = torch.matmul(x, value_of(layer.kernel))
     if layer.bias is not None:
-        x = torch.add(x, layer.bias.value)
+        x = torch.add(x, value_of(layer.bias))
     plain = layer.activation is None or layer.activation is keras.activations.linear
     return x if plain else cast(Tensor, layer.activation(x))
 

@@ -5,22 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras.src.backend.torch.layer import TorchLayer
+from keras.src.backend.torch.trainer import TorchEpochIterator
 
 from relembra.keras._bidirectional import bidirectional_call
+from relembra.keras._feeding import batch_end, batches, track_variables
 from relembra.keras._layers import inner_loop
-from relembra.keras._step import predict_step, train_step
+from relembra.keras._step import predict_step, test_step, train_step
 
 __all__ = ["disable", "enable", "is_enabled"]
 
 # The class of Keras' models that knows how the backend trains.
 _TRAINER = next(base for base in keras.Model.__mro__ if "train_step" in vars(base))
+_STEPS = ("train", "test", "predict")
 _PLACES: tuple[tuple[type, str, Any], ...] = (
     (keras.layers.RNN, "inner_loop", inner_loop),
     (keras.layers.LSTM, "inner_loop", inner_loop),
     (keras.layers.GRU, "inner_loop", inner_loop),
     (keras.layers.Bidirectional, "call", bidirectional_call),
     (_TRAINER, "train_step", train_step),
+    (_TRAINER, "test_step", test_step),
     (_TRAINER, "predict_step", predict_step),
+    (TorchLayer, "_track_variables", track_variables),
+    (TorchEpochIterator, "_get_iterator", batches),
+    *((keras.callbacks.CallbackList, f"on_{name}_batch_end", batch_end) for name in _STEPS),
 )
 _BEFORE: dict[tuple[type, str], Any] = {}
 

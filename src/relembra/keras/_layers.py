@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relembra.keras._cells import is_known
+from relembra.keras._cells import in_gate_order, is_known
 from relembra.keras._said import say_slow
 from relembra.keras._sequence import Walk, walk
 
@@ -49,7 +49,7 @@ def _run(layer: Any, x: Any, states: Any, mask: Any, training: bool) -> Any:
     if layer.stateful:  # Keras writes the new states over these
         states = [state.clone() for state in states]
     mask = mask_of(mask)
-    x, dropped = _dropped(cell, x, training) if training else (x, None)
+    x, dropped = _dropped(cell, x) if training else (x, None)
     if isinstance(dropped, str):
         return dropped
     if layer.go_backwards:
@@ -77,18 +77,22 @@ def mask_of(mask: Any) -> Tensor | None:
     return steps.reshape(steps.shape[:2]).bool()
 
 
-def _dropped(cell: Any, x: Tensor, training: bool) -> tuple[Tensor, Tensor | str | None]:
-    """Return the input after dropout, and the mask of the state; both are Keras' own draws."""
-    recurrent: Tensor | str | None = None
+def _dropped(cell: Any, x: Tensor) -> tuple[Tensor, Tensor | str | None]:
+    """Return the input after dropout, and the mask of the state; both are Keras' own draws.
+
+    With implementation 1, which `recurrent_dropout` brings with it in LSTM and GRU, Keras draws a
+    mask for each gate: the input is then (B, T, G*I), and the mask of the state (B, G, H).
+    """
+    recurrent: Tensor | None = None
     if 1.0 in (cell.dropout, cell.recurrent_dropout):  # Keras' layers and cells disagree on it
         return x, "a dropout of 1"
-    if 0.0 < cell.dropout < 1.0:
+    if cell.dropout > 0.0:
         mask = cell.get_dropout_mask(x[:, 0, :])
-        if isinstance(mask, list):
-            return x, "a mask of dropout for each gate (implementation=1)"
-        x = x * mask.unsqueeze(1)
-    if 0.0 < cell.recurrent_dropout < 1.0:
-        recurrent = cell.get_recurrent_dropout_mask(x.new_empty(x.shape[0], cell.units))
-        if isinstance(recurrent, list):
-            recurrent = "a mask of recurrent dropout for each gate"
+        each = in_gate_order(cell, mask) if isinstance(mask, list) else [mask]
+        x = torch.cat([x * own.unsqueeze(1) for own in each], -1)
+    # Keras' implementation 2 passes over it.
+    if cell.recurrent_dropout > 0.0 and getattr(cell, "implementation", 1) == 1:
+        mask = cell.get_recurrent_dropout_mask(x.new_empty(x.shape[0], cell.units))
+        listed = isinstance(mask, list)
+        recurrent = torch.stack(in_gate_order(cell, mask), 1) if listed else mask
     return x, recurrent

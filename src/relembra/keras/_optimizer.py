@@ -10,6 +10,8 @@ import keras
 import torch
 from torch import Tensor
 
+from relembra.keras._values import value_of
+
 __all__ = ["apply_gradients"]
 
 _ASKED = ("clipnorm", "global_clipnorm", "clipvalue", "weight_decay", "gradient_accumulation_steps")
@@ -27,18 +29,18 @@ def apply_gradients(
         _adam(optimizer, present, variables)
     else:
         optimizer._backend_update_step(present, variables, optimizer.learning_rate)
-    optimizer._iterations.value.add_(1)
+    value_of(optimizer._iterations).add_(1)
 
 
 def _adam(optimizer: Any, gradients: list[Tensor], variables: Sequence[Any]) -> None:
     """Update as Keras' `Adam._parallel_update_step`, operation by operation (Kingma & Ba 2015)."""
     beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
     at = [optimizer._get_variable_index(v) for v in variables]
-    values = [v.value for v in variables]
-    means = [optimizer._momentums[i].value for i in at]
-    squares = [optimizer._velocities[i].value for i in at]
+    values = [value_of(v) for v in variables]
+    means = [value_of(optimizer._momentums[i]) for i in at]
+    squares = [value_of(optimizer._velocities[i]) for i in at]
     rate = torch.as_tensor(keras.ops.convert_to_tensor(optimizer.learning_rate))
-    step = (optimizer._iterations.value + 1).to(torch.float32)
+    step = (value_of(optimizer._iterations) + 1).to(torch.float32)
     power_1, power_2 = (torch.pow(_scalar(beta), step) for beta in (beta_1, beta_2))
     alpha = rate.to(torch.float32) * torch.sqrt(1 - power_2) / (1 - power_1)
     torch._foreach_mul_(means, beta_1)
@@ -46,7 +48,7 @@ def _adam(optimizer: Any, gradients: list[Tensor], variables: Sequence[Any]) -> 
     torch._foreach_mul_(squares, beta_2)
     torch._foreach_add_(squares, torch._foreach_mul(gradients, gradients), alpha=1 - beta_2)
     if optimizer.amsgrad:
-        largest = [optimizer._velocity_hats[i].value for i in at]
+        largest = [value_of(optimizer._velocity_hats[i]) for i in at]
         torch._foreach_maximum_(largest, squares)
         squares = largest
     roots = torch._foreach_sqrt(squares)

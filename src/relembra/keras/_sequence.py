@@ -10,7 +10,6 @@ from torch import Tensor
 
 from relembra.engine import (
     LayerNoise,
-    LayerWeights,
     Recurrence,
     Request,
     StackNoise,
@@ -52,6 +51,8 @@ def walk(
 ) -> Walk | str:
     """Run one cell, or two in both directions, over (B, T, I), or return why not.
 
+    I may be the kernel's inputs for each gate, one after another.
+
     Parameters
     ----------
     cells
@@ -61,7 +62,8 @@ def walk(
     mask
         (B, T) bool.
     dropped
-        For each direction, the mask (B, H) that recurrent dropout multiplies the state with.
+        For each direction, the mask that recurrent dropout multiplies the state with, (B, H) or,
+        for each gate, (B, G, H).
     hold
         Masked steps repeat the output before them instead of giving zero.
     """
@@ -72,7 +74,7 @@ def walk(
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     request = Request(
         spec=stack_spec(cells[0], x.shape[2], len(cells)),
-        weights=_weights(cells, dtype),
+        weights=[layer_weights(cell, dtype, x.shape[2]) for cell in cells],
         x=x.to(dtype),
         mask=mask,
         hidden=_stacked(states, 0, dtype),
@@ -84,10 +86,6 @@ def walk(
     if choice.path != "native" and x.numel():
         return choice.reason
     return _found(run(request, choice.path), x.dtype)
-
-
-def _weights(cells: Sequence[Any], dtype: torch.dtype) -> list[LayerWeights]:
-    return [layer_weights(cell, dtype) for cell in cells]
 
 
 def _stacked(

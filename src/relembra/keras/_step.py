@@ -1,4 +1,4 @@
-"""One step of Keras' `fit` and `predict` for chains of simple layers."""
+"""One step of Keras' `fit`, `evaluate` and `predict` for chains of simple layers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from torch import Tensor
 from relembra.keras._chain import chain_of, run_chain
 from relembra.keras._layers import in_trace
 from relembra.keras._optimizer import apply_gradients
+from relembra.keras._values import value_of
 
-__all__ = ["predict_step", "train_step"]
+__all__ = ["predict_step", "test_step", "train_step"]
 
-# What went Keras' own way once: shapes and types of inputs and targets, by model.
-_SEEN: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
+# What went Keras' own way once, by model: what changes when layers are added or the model is
+# compiled again, and under that the step with shapes and types of inputs and targets.
+_SEEN: weakref.WeakKeyDictionary[Any, tuple[Any, set[Any]]] = weakref.WeakKeyDictionary()
+_MOST_FORMS = 256
 
 
 def train_step(own_way: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,11 +30,24 @@ def train_step(own_way: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(own_way)
     def step(self: Any, data: Any) -> Any:
-        layers = _known_chain(self, data, 2) if _is_plain(self) else None
+        layers = _known_chain(self, data, "train") if _is_plain(self) else None
         variables = _trainable(layers) if layers else []
-        if not layers or not variables:
+        if not layers or not variables or _has_penalty(variables):
             return own_way(self, data)
         return _train(self, layers, variables, data[0], data[1])
+
+    return step
+
+
+def test_step(own_way: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that takes the step with fewer operations around it, where it can."""
+
+    @functools.wraps(own_way)
+    def step(self: Any, data: Any) -> Any:
+        layers = _known_chain(self, data, "test") if _is_plain(self) else None
+        if layers is None or _has_penalty(_trainable(layers)):
+            return own_way(self, data)
+        return _test(self, layers, data[0], data[1])
 
     return step
 
@@ -42,7 +58,7 @@ def predict_step(own_way: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(own_way)
     def step(self: Any, data: Any) -> Any:
         parts = data if isinstance(data, tuple) else (data,)
-        layers = _known_chain(self, parts, 1)
+        layers = _known_chain(self, parts, "predict")
         if layers is None:
             return own_way(self, data)
         return run_chain(layers, _float32(parts[0]), training=False)
@@ -50,24 +66,32 @@ def predict_step(own_way: Callable[..., Any]) -> Callable[..., Any]:
     return step
 
 
-def _known_chain(model: Any, data: Any, wanted: int) -> list[Any] | None:
-    """Return the layers to call, where this model has seen data of this form before."""
+def _known_chain(model: Any, data: Any, step: str) -> list[Any] | None:
+    """Return the layers to call, where this step of a model has seen data of this form before."""
     if in_trace() or torch.compiler.is_compiling() or not isinstance(data, tuple):
         return None
+    wanted = 1 if step == "predict" else 2
     arrays = data[:wanted]
     if len(arrays) < wanted or any(part is not None for part in data[wanted:]):
         return None
-    form = (wanted, *(_form(a) for a in arrays), _identity(model))
-    if None in form:
-        return None
-    seen = _SEEN.setdefault(model, set())
-    if form not in seen:
-        seen.clear()
-        seen.add(form)
+    form = (step, *map(_form, arrays))
+    if None in form or not _was_seen(model, form):
         return None
     if keras.distribution.distribution() is not None or get_device() != "cpu":
         return None
     return chain_of(model)
+
+
+def _was_seen(model: Any, form: Any) -> bool:
+    identity = _identity(model)
+    held, forms = _SEEN.get(model, (None, set()))
+    if held == identity and form in forms:
+        return True
+    if held != identity or len(forms) >= _MOST_FORMS:
+        forms = set()
+    forms.add(form)
+    _SEEN[model] = identity, forms
+    return False
 
 
 def _form(array: Any) -> Any:
@@ -110,15 +134,17 @@ def _is_plain(model: Any) -> bool:
 
 
 def _trainable(layers: list[Any]) -> list[Any]:
-    """Return the variables that are trained, or none where any of them has a penalty."""
-    variables = [v for layer in layers for v in layer.trainable_variables]
-    return [] if any(v.regularizer is not None for v in variables) else variables
+    return [v for layer in layers for v in layer.trainable_variables]
+
+
+def _has_penalty(variables: list[Any]) -> bool:
+    return any(v.regularizer is not None for v in variables)
 
 
 def _train(model: Any, layers: list[Any], variables: list[Any], inputs: Any, targets: Any) -> Any:
     x, y = _float32(inputs), _float32(targets)
     y_pred = run_chain(layers, x, training=True)
-    held = [variable.value for variable in variables]
+    held = [value_of(variable) for variable in variables]
     for tensor in held:
         tensor.grad = None
     loss = _loss(model._compile_loss._flat_losses[0].loss, y, y_pred)
@@ -127,6 +153,13 @@ def _train(model: Any, layers: list[Any], variables: list[Any], inputs: Any, tar
     with torch.no_grad():
         apply_gradients(model.optimizer, [tensor.grad for tensor in held], variables)
         return _results(model, inputs, targets, y_pred)
+
+
+def _test(model: Any, layers: list[Any], inputs: Any, targets: Any) -> Any:
+    x, y = _float32(inputs), _float32(targets)
+    y_pred = run_chain(layers, x, training=False)
+    _count(model._loss_tracker, _loss(model._compile_loss._flat_losses[0].loss, y, y_pred), len(x))
+    return _results(model, inputs, targets, y_pred)
 
 
 def _loss(function: Any, y: Tensor, y_pred: Tensor) -> Tensor:
@@ -147,8 +180,8 @@ def _loss(function: Any, y: Tensor, y_pred: Tensor) -> Tensor:
 def _count(tracker: Any, loss: Tensor, rows: int) -> None:
     """Do what the tracker's `update_state` does with a number that stands for many rows."""
     with torch.no_grad():
-        tracker.total.value.add_(loss.detach() * rows)
-        tracker.count.value.add_(rows)
+        value_of(tracker.total).add_(loss.detach() * rows)
+        value_of(tracker.count).add_(rows)
 
 
 def _results(model: Any, x: Any, y: Any, y_pred: Tensor) -> dict[str, Any]:
@@ -156,4 +189,4 @@ def _results(model: Any, x: Any, y: Any, y_pred: Tensor) -> dict[str, Any]:
         result: dict[str, Any] = model.compute_metrics(x, y, y_pred, sample_weight=None)
         return result
     tracker = model._loss_tracker
-    return {tracker.name: tracker.total.value / tracker.count.value}
+    return {tracker.name: value_of(tracker.total) / value_of(tracker.count)}
