@@ -8,6 +8,7 @@ from relembra.nn._layers import GRU as GRU
 from relembra.nn._layers import LSTM as LSTM
 from relembra.nn._layers import RNN as RNN
 from relembra.nn._linear import Linear as Linear
+from relembra.nn._locked_dropout import LockedDropout as LockedDropout
 from relembra.nn._low_precision import LowPrecisionLayer as LowPrecisionLayer
 from relembra.nn._low_precision import LowPrecisionLinear as LowPrecisionLinear
 from relembra.nn._low_precision import low_precision as low_precision
@@ -30,6 +31,7 @@ __all__ = [
     "RNN",
     "FeedForward",
     "Linear",
+    "LockedDropout",
     "LowPrecisionLayer",
     "LowPrecisionLinear",
     "QuantileHead",
@@ -38,10 +40,10 @@ __all__ = [
     "Reversed",
     "Trunk",
     "check_levels",
-    "low_precision",
     "from_keras",
     "from_onnx",
     "load_keras_weights",
+    "low_precision",
     "pinball_loss",
     "quantile_mean",
     "save_keras_weights",
