@@ -1,5 +1,6 @@
 """Modules that people compose: recurrent layers, trunks and heads."""
 
+from relembra.nn._crf import LinearChainCRF as LinearChainCRF
 from relembra.nn._embedding import TokenEmbedding as TokenEmbedding
 from relembra.nn._feedforward import FeedForward as FeedForward
 from relembra.nn._keras_files import from_keras as from_keras
@@ -37,6 +38,7 @@ __all__ = [
     "RNN",
     "FeedForward",
     "Linear",
+    "LinearChainCRF",
     "LockedDropout",
     "LowPrecisionLayer",
     "LowPrecisionLinear",
