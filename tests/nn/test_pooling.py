@@ -37,12 +37,15 @@ def test_values(kind, bidirectional):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bits_in_any_company(kind):
-    pool = Pooling(kind, 6).eval()
+@pytest.mark.parametrize("features", [1, 6])
+def test_bits_in_any_company(kind, features):
+    pool = Pooling(kind, features).eval()
+    x = torch.randn(4, 700, features, generator=torch.Generator().manual_seed(1))
+    lengths = torch.tensor([700, 0, 1, 50])
     with torch.no_grad():
-        together = pool(torch.cat([X, torch.randn(4, 30, 6)], 1), LENGTHS)
-        for row, length in enumerate(LENGTHS.tolist()):
-            alone = pool(X[row : row + 1, :length], torch.tensor([length]))[0]
+        together = pool(torch.cat([x, torch.randn(4, 1000, features)], 1), lengths)
+        for row, length in enumerate(lengths.tolist()):
+            alone = pool(x[row : row + 1, :length], torch.tensor([length]))[0]
             if kind == "attention":
                 torch.testing.assert_close(alone, together[row], rtol=0, atol=1e-6)
             else:

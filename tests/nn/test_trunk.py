@@ -56,6 +56,19 @@ def test_input_dropout(cell, locked):
     assert torch.equal(trunk.eval()(X)[0], trunk(X)[0])
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_walk_leaves_the_output_as_it_is_before_the_dropout(cell):
+    trunk = Trunk(cell=cell, units=5, dropout=0.5).build(4)
+    raw, state = trunk.walk(X)
+    plain, same = trunk.eval()(X)
+    torch.testing.assert_close(raw, plain)
+    assert [s.shape for s in state] == [s.shape for s in same]
+    torch.manual_seed(2)
+    dropped = trunk.train()(X)[0]
+    torch.manual_seed(2)
+    torch.testing.assert_close(trunk.dropout(raw), dropped)
+
+
 def test_refusals():
     with pytest.raises(ConfigError, match="give one of them, got 0.2 and 0.5"):
         Trunk(recurrent_dropout=0.2, weight_drop=0.5)

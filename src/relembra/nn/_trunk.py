@@ -123,12 +123,29 @@ class RecurrentTrunk(nn.Module):
         The state is (h, c), (h,) or (), each (L*D, B, units). For `lengths`, `mask` and `reset`
         see `relembra.engine.recurrent`.
         """
+        output, state = self.walk(x, state, lengths=lengths, mask=mask, reset=reset)
+        return self.dropout(output), state
+
+    def walk(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...] = (),
+        *,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Do as the call does, but leave the output as it is before the dropout.
+
+        `temporal_penalty` looks at it; the attribute `dropout` is what the call does to it then.
+        """
+        x = self.input_dropout(x)
         if not isinstance(self.body, RecurrentLayer):
-            output, state = self.body(self.input_dropout(x))
-            return self.dropout(output), state
+            output, state = self.body(x)
+            return output, state
         hx = None if not state else state if len(state) == 2 else state[0]
-        output, new = self.body(self.input_dropout(x), hx, lengths=lengths, mask=mask, reset=reset)
-        return self.dropout(output), new if isinstance(new, tuple) else (new,)
+        output, new = self.body(x, hx, lengths=lengths, mask=mask, reset=reset)
+        return output, new if isinstance(new, tuple) else (new,)
 
 
 def _dropout(s: Trunk, rate: float) -> nn.Module:
