@@ -93,8 +93,9 @@ def draw_noise(
         for _ in spec.suffixes()
     )
     gap = spec.state_size * spec.directions
+    drawn = 1 if spec.locked_dropout else steps
     between = tuple(
-        dropout(spec.dropout, batch, steps, gap) if spec.dropout else None
+        dropout(spec.dropout, batch, drawn, gap).expand(batch, steps, gap) if spec.dropout else None
         for _ in range(spec.num_layers - 1)
     )
     return StackNoise(layers, between)

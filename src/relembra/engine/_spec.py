@@ -199,8 +199,9 @@ class StackSpec(_HashedOnce):
         I, the features of a step, and H, the units of a layer and direction.
     num_layers, bidirectional, bias
         As in `torch.nn.LSTM`.
-    dropout
-        Rate of the dropout between layers.
+    dropout, locked_dropout
+        Rate of the dropout between layers, and whether one mask serves all steps of a sequence
+        (Gal & Ghahramani 2016) rather than each step having its own.
 
     Examples
     --------
@@ -216,6 +217,7 @@ class StackSpec(_HashedOnce):
     bidirectional: bool = False
     bias: bool = True
     dropout: float = 0.0
+    locked_dropout: bool = False
 
     def __hash__(self) -> int:
         return self._hash

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from relembra.nn._linear import Linear
+from relembra.nn._locked_dropout import LockedDropout
 
 __all__ = ["FeedForward"]
 
@@ -19,8 +20,8 @@ class FeedForward(nn.Module):
     ----------
     input_size, units, layers
         I features in, `units` out, `layers` hidden layers with tanh between.
-    dropout
-        Rate between layers.
+    dropout, locked
+        Rate between layers, and whether one mask serves all steps, as in `LockedDropout`.
 
     Examples
     --------
@@ -30,14 +31,20 @@ class FeedForward(nn.Module):
     """
 
     def __init__(
-        self, input_size: int, units: int, layers: int = 1, *, dropout: float = 0.0
+        self,
+        input_size: int,
+        units: int,
+        layers: int = 1,
+        *,
+        dropout: float = 0.0,
+        locked: bool = False,
     ) -> None:
         super().__init__()
         sizes = [input_size, *[units] * layers]
         self.layers = nn.ModuleList(
             Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = LockedDropout(dropout) if locked else nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Map (B, T, I) to (B, T, units); the state is empty."""

@@ -27,6 +27,8 @@ class RNN(RecurrentLayer):
     recompute
         Whether, or every how many steps, to keep a state for backward and compute the others
         again; see `relembra.engine.recurrent`.
+    locked_dropout
+        Whether `dropout` has one mask for all steps of a sequence (Gal & Ghahramani 2016).
     path
         ``auto``, or the engine's path that must be taken.
 
@@ -60,6 +62,7 @@ class RNN(RecurrentLayer):
         recurrent_dropout_kind: RecurrentDropoutKind = "state",
         zoneout: float = 0.0,
         recompute: bool | int = False,
+        locked_dropout: bool = False,
         path: PathName = "auto",
     ) -> None:
         cell = CellSpec(
@@ -70,7 +73,9 @@ class RNN(RecurrentLayer):
             recurrent_dropout_kind=recurrent_dropout_kind,
             zoneout_hidden=zoneout,
         )
-        spec = _stack(cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional)
+        spec = _stack(
+            cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional, locked_dropout
+        )
         super().__init__(
             spec,
             batch_first=batch_first,
@@ -109,6 +114,8 @@ class LSTM(RecurrentLayer):
     recompute
         Whether, or every how many steps, to keep a state for backward and compute the others
         again; see `relembra.engine.recurrent`.
+    locked_dropout
+        Whether `dropout` has one mask for all steps of a sequence (Gal & Ghahramani 2016).
     path
         ``auto``, or the engine's path that must be taken.
 
@@ -151,6 +158,7 @@ class LSTM(RecurrentLayer):
         recurrent_dropout_kind: RecurrentDropoutKind = "state",
         zoneout: float | tuple[float, float] = 0.0,
         recompute: bool | int = False,
+        locked_dropout: bool = False,
         path: PathName = "auto",
     ) -> None:
         hidden, cell_rate = zoneout if isinstance(zoneout, tuple) else (zoneout, zoneout)
@@ -169,7 +177,9 @@ class LSTM(RecurrentLayer):
             zoneout_hidden=hidden,
             zoneout_cell=cell_rate,
         )
-        spec = _stack(cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional)
+        spec = _stack(
+            cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional, locked_dropout
+        )
         super().__init__(
             spec,
             batch_first=batch_first,
@@ -198,6 +208,8 @@ class GRU(RecurrentLayer):
     recompute
         Whether, or every how many steps, to keep a state for backward and compute the others
         again; see `relembra.engine.recurrent`.
+    locked_dropout
+        Whether `dropout` has one mask for all steps of a sequence (Gal & Ghahramani 2016).
     path
         ``auto``, or the engine's path that must be taken.
 
@@ -235,6 +247,7 @@ class GRU(RecurrentLayer):
         recurrent_dropout_kind: RecurrentDropoutKind = "state",
         zoneout: float = 0.0,
         recompute: bool | int = False,
+        locked_dropout: bool = False,
         path: PathName = "auto",
     ) -> None:
         cell = CellSpec(
@@ -247,7 +260,9 @@ class GRU(RecurrentLayer):
             recurrent_dropout_kind=recurrent_dropout_kind,
             zoneout_hidden=zoneout,
         )
-        spec = _stack(cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional)
+        spec = _stack(
+            cell, input_size, hidden_size, num_layers, bias, dropout, bidirectional, locked_dropout
+        )
         super().__init__(
             spec,
             batch_first=batch_first,
@@ -266,6 +281,7 @@ def _stack(
     bias: bool,
     dropout: float,
     bidirectional: bool,
+    locked_dropout: bool,
 ) -> StackSpec:
     return StackSpec(
         cell=cell,
@@ -275,4 +291,5 @@ def _stack(
         bias=bias,
         dropout=dropout,
         bidirectional=bidirectional,
+        locked_dropout=locked_dropout,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from relembra._errors import ConfigError, SlowPathWarning
 from relembra.engine import (
@@ -19,7 +19,6 @@ from relembra.engine import (
     Recurrence,
     Request,
     StackSpec,
-    Trace,
     draw_noise,
     infer,
     run,
@@ -27,20 +26,14 @@ from relembra.engine import (
 from relembra.engine import choose as choose_path
 from relembra.engine._request import check_recompute
 from relembra.nn._hidden import Hidden, add_batch, check_hidden, drop_batch, permute
+from relembra.nn._packing import pack_like, permute_trace, unpack
 from relembra.nn._streaming import Streaming
+from relembra.nn._torch_names import TorchNames
 
 __all__ = ["RecurrentLayer"]
 
 
-class _Packing(NamedTuple):
-    """How a packed input was ordered, to pack the output alike."""
-
-    batch_sizes: Tensor
-    sorted_indices: Tensor | None
-    unsorted_indices: Tensor | None
-
-
-class RecurrentLayer(Streaming, nn.Module):
+class RecurrentLayer(Streaming, TorchNames, nn.Module):
     """Base of `RNN`, `LSTM` and `GRU`; use those.
 
     Parameters
@@ -86,53 +79,6 @@ class RecurrentLayer(Streaming, nn.Module):
             value = torch.empty(shape, device=device, dtype=dtype)
             self.register_parameter(name, nn.Parameter(value))
         self.reset_parameters()
-
-    # PyTorch's names for what the specification says.
-    @property
-    def input_size(self) -> int:
-        """I, the features of a step."""
-        return self.spec.input_size
-
-    @property
-    def hidden_size(self) -> int:
-        """H, the units of a layer and direction."""
-        return self.spec.hidden_size
-
-    @property
-    def num_layers(self) -> int:
-        """L."""
-        return self.spec.num_layers
-
-    @property
-    def bidirectional(self) -> bool:
-        """Whether there is a reverse direction."""
-        return self.spec.bidirectional
-
-    @property
-    def bias(self) -> bool:
-        """Whether there are biases."""
-        return self.spec.bias
-
-    @property
-    def dropout(self) -> float:
-        """Rate of the dropout between layers."""
-        return self.spec.dropout
-
-    @property
-    def proj_size(self) -> int:
-        """Size of the projected state, 0 for none."""
-        return self.spec.cell.projection
-
-    @property
-    def all_weights(self) -> list[list[Tensor]]:
-        """The parameters, a list for each layer and direction."""
-        return [
-            [getattr(self, field + suffix) for field in self.spec.layer_shapes(0)]
-            for suffix in self.spec.suffixes()
-        ]
-
-    def flatten_parameters(self) -> None:
-        """Do nothing: there is no flat buffer. PyTorch's modules have this method."""
 
     def reset_parameters(self) -> None:
         """Draw the parameters as PyTorch does, uniform in ±1/sqrt(H).
@@ -340,18 +286,15 @@ class RecurrentLayer(Streaming, nn.Module):
                 "a packed input carries its lengths: give lengths, mask or reset "
                 "with a padded tensor instead"
             )
-        packing = _Packing(*input[1:])
-        plain = PackedSequence(input.data, packing.batch_sizes)
-        x, sizes = pad_packed_sequence(plain, batch_first=True)  # rows in packed order
+        x, sizes = unpack(input)  # rows in packed order
         self._check_input(x, hx, batch_first=True)
-        hx = permute(hx, packing.sorted_indices)
+        hx = permute(hx, input.sorted_indices)
         result = self._run(self._request(x, hx, sizes, None, None, False, trace), frames=6)
-        data = pack_padded_sequence(result.output, sizes, batch_first=True).data
-        output = PackedSequence(data, *packing)
-        state = permute(self._state(result), packing.unsorted_indices)
+        output = pack_like(input, result.output, sizes)
+        state = permute(self._state(result), input.unsorted_indices)
         if not trace:
             return output, state
-        return output, state, _permute_trace(result.trace, packing.unsorted_indices)
+        return output, state, permute_trace(result.trace, input.unsorted_indices)
 
     def _state(self, result: Recurrence) -> Hidden:
         return result.hidden if result.cell is None else (result.hidden, result.cell)
@@ -384,7 +327,7 @@ class RecurrentLayer(Streaming, nn.Module):
         text = f"{spec.input_size}, {spec.hidden_size}"
         shown: dict[str, object] = {"proj_size": 0, "num_layers": 1, "bias": True}
         shown |= {"batch_first": False, "dropout": 0.0, "bidirectional": False}
-        shown |= {"recompute": False}
+        shown |= {"recompute": False, "locked_dropout": False}
         for key, usual in shown.items():
             if getattr(self, key) != usual:
                 text += f", {key}={getattr(self, key)}"
@@ -411,13 +354,3 @@ _say_slow._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 def _row(mask: Tensor | None) -> Tensor | None:
     return None if mask is None else mask.reshape(1, -1)
-
-
-def _permute_trace(trace: Trace | None, order: Tensor | None) -> Trace | None:
-    if trace is None or order is None:
-        return trace
-    return Trace(
-        hidden=permute(trace.hidden, order),
-        cell=permute(trace.cell, order),
-        gates={name: permute(gate, order) for name, gate in trace.gates.items()},
-    )
