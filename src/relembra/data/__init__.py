@@ -1,6 +1,14 @@
 """Readers, features, panels of series, windows and length-aware batches. Knows no model."""
 
 from relembra.data._buckets import LengthBuckets as LengthBuckets
+from relembra.data._characters import Characters as Characters
+from relembra.data._encoded import Encoded as Encoded
+from relembra.data._encoded import EncodedIds as EncodedIds
+from relembra.data._encoded import Feature as Feature
+from relembra.data._encoded import Inputs as Inputs
+from relembra.data._features import feature_from_json as feature_from_json
+from relembra.data._frames import EncodedFrames as EncodedFrames
+from relembra.data._frames import Frames as Frames
 from relembra.data._frequency import Frequency as Frequency
 from relembra.data._panel import Panel as Panel
 from relembra.data._ragged import Ragged as Ragged
@@ -8,25 +16,43 @@ from relembra.data._read import read_panel as read_panel
 from relembra.data._reading import ReadingReport as ReadingReport
 from relembra.data._schema import PanelSchema as PanelSchema
 from relembra.data._standardize import Standardizer as Standardizer
+from relembra.data._subwords import Subwords as Subwords
+from relembra.data._symbols import Symbols as Symbols
 from relembra.data._vocabulary import Vocabulary as Vocabulary
 from relembra.data._windows import WindowBatch as WindowBatch
 from relembra.data._windows import Windows as Windows
 from relembra.data._windows import WindowSpec as WindowSpec
 from relembra.data._windows import forecast_batch as forecast_batch
 from relembra.data._windows import window_batch as window_batch
+from relembra.data._word_characters import EncodedWords as EncodedWords
+from relembra.data._word_characters import WordCharacters as WordCharacters
+from relembra.data._words import Words as Words
 
 __all__ = [
+    "Characters",
+    "Encoded",
+    "EncodedFrames",
+    "EncodedIds",
+    "EncodedWords",
+    "Feature",
+    "Frames",
     "Frequency",
+    "Inputs",
     "LengthBuckets",
     "Panel",
     "PanelSchema",
     "Ragged",
     "ReadingReport",
     "Standardizer",
+    "Subwords",
+    "Symbols",
     "Vocabulary",
     "WindowBatch",
     "WindowSpec",
     "Windows",
+    "WordCharacters",
+    "Words",
+    "feature_from_json",
     "forecast_batch",
     "read_panel",
     "window_batch",
