@@ -10,6 +10,10 @@ from relembra.data._features import feature_from_json as feature_from_json
 from relembra.data._frames import EncodedFrames as EncodedFrames
 from relembra.data._frames import Frames as Frames
 from relembra.data._frequency import Frequency as Frequency
+from relembra.data._labelled import LabelledTexts as LabelledTexts
+from relembra.data._labelled import TextTable as TextTable
+from relembra.data._labelled import open_texts as open_texts
+from relembra.data._labelled import read_texts as read_texts
 from relembra.data._panel import Panel as Panel
 from relembra.data._ragged import Ragged as Ragged
 from relembra.data._read import read_panel as read_panel
@@ -38,6 +42,7 @@ __all__ = [
     "Frames",
     "Frequency",
     "Inputs",
+    "LabelledTexts",
     "LengthBuckets",
     "Panel",
     "PanelSchema",
@@ -46,6 +51,7 @@ __all__ = [
     "Standardizer",
     "Subwords",
     "Symbols",
+    "TextTable",
     "Vocabulary",
     "WindowBatch",
     "WindowSpec",
@@ -54,6 +60,8 @@ __all__ = [
     "Words",
     "feature_from_json",
     "forecast_batch",
+    "open_texts",
     "read_panel",
+    "read_texts",
     "window_batch",
 ]

@@ -228,7 +228,7 @@ def _check_values(rows: Ragged, gaps: bool) -> None:
 
 def _standardised(rows: Ragged, feature: Frames) -> Floats32:
     """Return ``(N, channels)``: every row filled, standardised and marked."""
-    values = (rows.values - feature.mean.numpy()) / feature.scale.numpy()
+    values: Floats = (rows.values - feature.mean.numpy()) / feature.scale.numpy()
     if not feature.gaps:
         return values.astype(np.float32)
     steps = np.arange(len(values))[:, None]
