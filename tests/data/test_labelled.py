@@ -79,7 +79,7 @@ BAD = {
     "list.jsonl": ("\n[1]\n", "line 2: this line is a JSON list; expected an object"),
     "key.jsonl": (
         '{"text": "a", "label": 1}\n\n{"text": "a"}\n',
-        "line 3, .* the line lacks this",
+        "line 3, .* .*lacks the key",
     ),
     "value.jsonl": (
         '{"text": ["a"], "label": 1}\n',

@@ -22,6 +22,8 @@ from relembra.data._schema import PanelSchema as PanelSchema
 from relembra.data._standardize import Standardizer as Standardizer
 from relembra.data._subwords import Subwords as Subwords
 from relembra.data._symbols import Symbols as Symbols
+from relembra.data._tagged import TaggedTokens as TaggedTokens
+from relembra.data._tagged import read_tagged as read_tagged
 from relembra.data._vocabulary import Vocabulary as Vocabulary
 from relembra.data._windows import WindowBatch as WindowBatch
 from relembra.data._windows import Windows as Windows
@@ -51,6 +53,7 @@ __all__ = [
     "Standardizer",
     "Subwords",
     "Symbols",
+    "TaggedTokens",
     "TextTable",
     "Vocabulary",
     "WindowBatch",
@@ -62,6 +65,7 @@ __all__ = [
     "forecast_batch",
     "open_texts",
     "read_panel",
+    "read_tagged",
     "read_texts",
     "window_batch",
 ]
