@@ -24,6 +24,9 @@ from relembra.data._subwords import Subwords as Subwords
 from relembra.data._symbols import Symbols as Symbols
 from relembra.data._tagged import TaggedTokens as TaggedTokens
 from relembra.data._tagged import read_tagged as read_tagged
+from relembra.data._text_files import TextFiles as TextFiles
+from relembra.data._text_stream import StreamRows as StreamRows
+from relembra.data._text_stream import TextStream as TextStream
 from relembra.data._vocabulary import Vocabulary as Vocabulary
 from relembra.data._windows import WindowBatch as WindowBatch
 from relembra.data._windows import Windows as Windows
@@ -51,9 +54,12 @@ __all__ = [
     "Ragged",
     "ReadingReport",
     "Standardizer",
+    "StreamRows",
     "Subwords",
     "Symbols",
     "TaggedTokens",
+    "TextFiles",
+    "TextStream",
     "TextTable",
     "Vocabulary",
     "WindowBatch",
