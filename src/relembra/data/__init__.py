@@ -14,6 +14,8 @@ from relembra.data._labelled import LabelledTexts as LabelledTexts
 from relembra.data._labelled import TextTable as TextTable
 from relembra.data._labelled import open_texts as open_texts
 from relembra.data._labelled import read_texts as read_texts
+from relembra.data._labelled_frames import LabelledFrames as LabelledFrames
+from relembra.data._labelled_frames import read_frames as read_frames
 from relembra.data._panel import Panel as Panel
 from relembra.data._ragged import Ragged as Ragged
 from relembra.data._read import read_panel as read_panel
@@ -47,6 +49,7 @@ __all__ = [
     "Frames",
     "Frequency",
     "Inputs",
+    "LabelledFrames",
     "LabelledTexts",
     "LengthBuckets",
     "Panel",
@@ -70,6 +73,7 @@ __all__ = [
     "feature_from_json",
     "forecast_batch",
     "open_texts",
+    "read_frames",
     "read_panel",
     "read_tagged",
     "read_texts",
