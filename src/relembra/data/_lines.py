@@ -123,12 +123,13 @@ def text_lines(path: str) -> Iterator[tuple[int, str]]:
 
 def scan_records(path: str, separator: str, quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
     """Yield the first line, counted from 1, and the cells of each record that is not blank."""
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     with (
         open_bytes(path) as raw,
         io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text,
     ):
-        reader = csv.reader(text, delimiter=separator, quoting=quoting)
+        reader = csv.reader(
+            text, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        )
         before = 0
         try:
             for record in reader:

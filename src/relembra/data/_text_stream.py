@@ -24,7 +24,11 @@ __all__ = ["StreamRows", "TextStream"]
 
 # The head of a safetensors file: its length, then JSON, filled up with blanks.
 _HEAD = 1024
-_TYPES = {"U8": np.dtype("u1"), "U16": np.dtype("<u2"), "I32": np.dtype("<i4")}
+_TYPES: dict[str, np.dtype[Any]] = {
+    "U8": np.dtype("u1"),
+    "U16": np.dtype("<u2"),
+    "I32": np.dtype("<i4"),
+}
 
 
 class _TextFeature(Protocol):
