@@ -1,27 +1,81 @@
-"""Readers, panels of series, windows and length-aware batches. Knows no model."""
+"""Readers, features, panels of series, windows and length-aware batches. Knows no model."""
 
+from relembra.data._buckets import LengthBuckets as LengthBuckets
+from relembra.data._characters import Characters as Characters
+from relembra.data._encoded import Encoded as Encoded
+from relembra.data._encoded import EncodedIds as EncodedIds
+from relembra.data._encoded import Feature as Feature
+from relembra.data._encoded import Inputs as Inputs
+from relembra.data._features import feature_from_json as feature_from_json
+from relembra.data._frames import EncodedFrames as EncodedFrames
+from relembra.data._frames import Frames as Frames
 from relembra.data._frequency import Frequency as Frequency
+from relembra.data._labelled import LabelledTexts as LabelledTexts
+from relembra.data._labelled import TextTable as TextTable
+from relembra.data._labelled import open_texts as open_texts
+from relembra.data._labelled import read_texts as read_texts
+from relembra.data._labelled_frames import LabelledFrames as LabelledFrames
+from relembra.data._labelled_frames import read_frames as read_frames
 from relembra.data._panel import Panel as Panel
+from relembra.data._ragged import Ragged as Ragged
 from relembra.data._read import read_panel as read_panel
 from relembra.data._reading import ReadingReport as ReadingReport
 from relembra.data._schema import PanelSchema as PanelSchema
 from relembra.data._standardize import Standardizer as Standardizer
+from relembra.data._subwords import Subwords as Subwords
+from relembra.data._symbols import Symbols as Symbols
+from relembra.data._tagged import TaggedTokens as TaggedTokens
+from relembra.data._tagged import read_tagged as read_tagged
+from relembra.data._text_files import TextFiles as TextFiles
+from relembra.data._text_stream import StreamRows as StreamRows
+from relembra.data._text_stream import TextStream as TextStream
+from relembra.data._vocabulary import Vocabulary as Vocabulary
 from relembra.data._windows import WindowBatch as WindowBatch
 from relembra.data._windows import Windows as Windows
 from relembra.data._windows import WindowSpec as WindowSpec
 from relembra.data._windows import forecast_batch as forecast_batch
 from relembra.data._windows import window_batch as window_batch
+from relembra.data._word_characters import EncodedWords as EncodedWords
+from relembra.data._word_characters import WordCharacters as WordCharacters
+from relembra.data._words import Words as Words
 
 __all__ = [
+    "Characters",
+    "Encoded",
+    "EncodedFrames",
+    "EncodedIds",
+    "EncodedWords",
+    "Feature",
+    "Frames",
     "Frequency",
+    "Inputs",
+    "LabelledFrames",
+    "LabelledTexts",
+    "LengthBuckets",
     "Panel",
     "PanelSchema",
+    "Ragged",
     "ReadingReport",
     "Standardizer",
+    "StreamRows",
+    "Subwords",
+    "Symbols",
+    "TaggedTokens",
+    "TextFiles",
+    "TextStream",
+    "TextTable",
+    "Vocabulary",
     "WindowBatch",
     "WindowSpec",
     "Windows",
+    "WordCharacters",
+    "Words",
+    "feature_from_json",
     "forecast_batch",
+    "open_texts",
+    "read_frames",
     "read_panel",
+    "read_tagged",
+    "read_texts",
     "window_batch",
 ]

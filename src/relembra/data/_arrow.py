@@ -61,6 +61,18 @@ class ArrowSource:
             {name: np.concatenate(floats.pop(name) or [np.empty(0)]) for name in numbers},
         )
 
+    def texts(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Yield the named columns as text, in record batches; a missing value is empty."""
+        import pyarrow as pa
+
+        for batch in self._batches(list(columns)):
+            cells = [_text(batch.column(name)) for name in columns]
+            if None in cells:
+                name = columns[cells.index(None)]
+                kind = batch.column(name).type
+                raise self.error(f"{kind} values are no text", None, name)
+            yield pa.record_batch(cells, names=list(columns))
+
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         import pyarrow as pa
 
@@ -78,9 +90,26 @@ def _encode(values: Any) -> Any:
 
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if "string" in str(values.type):
+    if _is_text(values.type):
         values = values.cast(pa.string())
     return values.dictionary_encode("encode")
+
+
+def _is_text(kind: Any) -> bool:
+    return str(kind) in ("string", "large_string", "string_view")
+
+
+def _text(values: Any) -> Any:
+    """Return values as text, the missing ones empty; None if they cannot be."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    try:
+        return pc.fill_null(values.cast(pa.string()), "")
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
 
 
 def _floats(values: Any) -> Floats:
@@ -91,7 +120,7 @@ def _floats(values: Any) -> Floats:
         values = values.dictionary_decode()
     if pa.types.is_null(values.type):
         return np.full(len(values), np.nan)
-    if "string" in str(values.type):
+    if _is_text(values.type):
         return to_numbers(pc.fill_null(values.cast(pa.string()), ""))
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
@@ -116,7 +145,7 @@ def _kind(sample: Any) -> str:
         return "integer"
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
-    if "string" in str(kind):
+    if _is_text(kind):
         return kind_of_cells([v for v in sample.to_pylist() if v is not None], comma=False)
     return "text"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -38,6 +40,7 @@ class CsvSource:
     comma: bool
     skipped: int  # physical lines before the first record of data
     header: bool
+    quoted: bool = True  # False: a quote is a letter like any other
 
     def place(self, row: int) -> str:
         """Name the line of a row."""
@@ -66,6 +69,10 @@ class CsvSource:
             {name: np.concatenate(floats.pop(name) or [np.empty(0)]) for name in numbers},
         )
 
+    def texts(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Yield the named columns as text, in record batches; the whole is never in memory."""
+        yield from self._batches([], columns)
+
     def _numbers(self, cells: Any, before: int, name: str) -> Floats:
         try:
             return to_numbers(cells, self.comma)
@@ -83,20 +90,30 @@ class CsvSource:
             with (
                 open_bytes(self.path) as raw,
                 pc.open_csv(
-                    raw,
+                    (feed := _Feed(raw)),
                     pc.ReadOptions(
                         use_threads=False,
                         block_size=_BLOCK,
                         skip_rows=self.skipped,
                         column_names=self.columns,
                     ),
-                    pc.ParseOptions(delimiter=self.separator, newlines_in_values=True),
+                    pc.ParseOptions(
+                        delimiter=self.separator,
+                        quote_char='"' if self.quoted else False,
+                        newlines_in_values=self.quoted,
+                    ),
                     pc.ConvertOptions(
                         column_types=types, include_columns=used, strings_can_be_null=False
                     ),
                 ) as reader,
             ):
-                yield from reader
+                try:
+                    yield from reader
+                finally:  # Arrow's thread that reads ahead must be at rest when Python ends
+                    feed.ended = True
+                    with contextlib.suppress(pa.ArrowInvalid, EOFError, OSError):
+                        for _ in reader:
+                            pass
         except (pa.ArrowInvalid, EOFError, OSError) as error:
             check_text(self.path)
             self._check_widths()
@@ -104,7 +121,7 @@ class CsvSource:
 
     def _check_widths(self) -> None:
         wanted = len(self.columns)
-        for line, record in scan_records(self.path, self.separator):
+        for line, record in scan_records(self.path, self.separator, self.quoted):
             if len(record) != wanted:
                 raise DataError(
                     f"this line has {len(record)} cells where {wanted} were expected; quote "
@@ -114,11 +131,27 @@ class CsvSource:
                 )
 
 
+class _Feed(io.RawIOBase):
+    """A file that can be made to end early."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self.ended = raw, False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return b"" if self.ended else self._raw.read(size)
+
+
 def _separator(lines: list[str]) -> str:
     """Return the separator that cuts every line of the sample into equally many columns."""
     best = ","
     for separator in ("\t", ";", "|", ","):
-        widths = Counter(len(r) for r in csv.reader(lines, delimiter=separator) if r)
+        try:
+            widths = Counter(len(r) for r in csv.reader(lines, delimiter=separator) if r)
+        except csv.Error:  # a cell is too long; reading the records names its line
+            continue
         if not widths:
             continue
         width, count = widths.most_common(1)[0]
@@ -143,8 +176,12 @@ def kind_of_cells(cells: list[str], comma: bool) -> str:
     return "text"
 
 
-def _has_header(first: list[str], kinds: list[str], comma: bool) -> bool:
+def _has_header(first: list[str], rest: list[list[str]], kinds: list[str], comma: bool) -> bool:
     """Tell whether the first record names the columns: it does unless it reads like the rest."""
+    if any(
+        first[i] in (r[i] for r in rest if i < len(r)) for i, k in enumerate(kinds) if k == "text"
+    ):
+        return False  # what comes again in its column is no name
     for cell, kind in zip(first, kinds, strict=False):
         own = kind_of_cells([cell], comma)
         if kind in ("number", "integer", "time") and own == "text":
@@ -178,8 +215,19 @@ def _sample(path: str) -> list[str]:
     return lines if whole or len(lines) == 1 else lines[:-1]
 
 
-def open_csv(path: str | os.PathLike[str]) -> CsvSource:
+def open_csv(
+    path: str | os.PathLike[str], *, quoted: bool = True, separator: str | None = None
+) -> CsvSource:
     """Look at a delimited text file and find out how it is laid out.
+
+    Parameters
+    ----------
+    path
+        The file.
+    quoted
+        Whether quotes enclose cells; else a quote is a letter like any other.
+    separator
+        The separator; found out when None.
 
     Raises
     ------
@@ -188,9 +236,9 @@ def open_csv(path: str | os.PathLike[str]) -> CsvSource:
     """
     name = os.fspath(path)
     check_text(name, limit=_SAMPLE_BYTES)
-    separator = _separator(_sample(name)[:200])
+    separator = separator or _separator(_sample(name)[:200])
     records: list[tuple[int, list[str]]] = []
-    for record in scan_records(name, separator):
+    for record in scan_records(name, separator, quoted):
         records.append(record)
         if len(records) > _SAMPLE_RECORDS:
             break
@@ -198,7 +246,7 @@ def open_csv(path: str | os.PathLike[str]) -> CsvSource:
         raise DataError(
             "the file is empty; expected a header and rows of time and value", path=name
         )
-    return _layout(name, separator, records)
+    return replace(_layout(name, separator, records), quoted=quoted)
 
 
 def _layout(path: str, separator: str, records: list[tuple[int, list[str]]]) -> CsvSource:
@@ -206,7 +254,9 @@ def _layout(path: str, separator: str, records: list[tuple[int, list[str]]]) -> 
     rest = [r for _, r in records[1:]] or [first]
     comma = uses_decimal_comma((c for r in rest for c in r), separator)
     kinds = [kind_of_cells([r[i] for r in rest if i < len(r)], comma) for i in range(len(first))]
-    header = _has_header(first, kinds, comma) if len(records) > 1 else _kind_header(first, comma)
+    header = (
+        _has_header(first, rest, kinds, comma) if len(records) > 1 else _kind_header(first, comma)
+    )
     if header and len(records) == 1:
         raise DataError("the file has a header and no rows", path=path, line=line)
     names = _names(first, path, line) if header else [f"column_{i + 1}" for i in range(len(first))]

@@ -6,6 +6,7 @@ import bz2
 import csv
 import gzip
 import io
+import lzma
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -13,7 +14,7 @@ from typing import BinaryIO, Protocol, cast
 
 from relembra._errors import DataError
 
-__all__ = ["check_text", "open_bytes", "record_lines", "scan_records"]
+__all__ = ["check_text", "open_bytes", "record_lines", "scan_records", "text_lines"]
 
 _MAGIC = {
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
@@ -34,14 +35,18 @@ class Layout(Protocol):
     def separator(self) -> str: ...
     @property
     def header(self) -> bool: ...
+    @property
+    def quoted(self) -> bool: ...
 
 
 def open_bytes(path: str) -> BinaryIO:
-    """Open a file for reading, unpacking ``.gz`` and ``.bz2``."""
+    """Open a file for reading, unpacking ``.gz``, ``.bz2`` and ``.xz``."""
     if path.endswith(".gz"):
         return cast(BinaryIO, gzip.open(path, "rb"))
     if path.endswith(".bz2"):
         return cast(BinaryIO, bz2.open(path, "rb"))
+    if path.endswith(".xz"):
+        return cast(BinaryIO, lzma.open(path, "rb"))
     return open(path, "rb")
 
 
@@ -81,7 +86,7 @@ def check_text(path: str, limit: int | None = None) -> None:
         with open_bytes(path) as raw:
             start = raw.read(4)
         bad = _bad_line(path, limit)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, lzma.LZMAError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"the file cannot be read: {reason}", path=path) from None
     for magic, meaning in _MAGIC.items():
@@ -98,13 +103,33 @@ def check_text(path: str, limit: int | None = None) -> None:
         )
 
 
-def scan_records(path: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+def text_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of each line, counted from 1, and its text without the line's end.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, is of another kind, or a line is not UTF-8.
+    """
+    check_text(path, limit=1)
+    try:
+        with open_bytes(path) as raw:
+            for number, line in enumerate(raw, 1):
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except (UnicodeDecodeError, OSError, EOFError, lzma.LZMAError):
+        check_text(path)
+        raise
+
+
+def scan_records(path: str, separator: str, quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
     """Yield the first line, counted from 1, and the cells of each record that is not blank."""
     with (
         open_bytes(path) as raw,
         io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text,
     ):
-        reader = csv.reader(text, delimiter=separator)
+        reader = csv.reader(
+            text, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        )
         before = 0
         try:
             for record in reader:
@@ -112,11 +137,14 @@ def scan_records(path: str, separator: str) -> Iterator[tuple[int, list[str]]]:
                 if record:
                     yield line, record
         except csv.Error as error:
-            raise DataError(f"{error}", path=path, line=before + 1) from None
+            hint = (
+                "; save long texts as JSON lines or Parquet" if "field limit" in str(error) else ""
+            )
+            raise DataError(f"{error}{hint}", path=path, line=before + 1) from None
 
 
 def record_lines(layout: Layout, row: int) -> int | None:
     """Return the line of row ``row`` (from 0) of the data; None if there is no such row."""
-    records = scan_records(layout.path, layout.separator)
+    records = scan_records(layout.path, layout.separator, layout.quoted)
     skip = row + int(layout.header)
     return next((line for line, _ in islice(records, skip, None)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -52,6 +52,10 @@ class Source(Protocol):
 
     def read(self, times: Sequence[str], keys: Sequence[str], numbers: Sequence[str]) -> Rows:
         """Read the named columns, and nothing else, into memory; times become keys too."""
+        ...
+
+    def texts(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Yield the named columns as text, in Arrow record batches."""
         ...
 
     def place(self, row: int) -> str:
