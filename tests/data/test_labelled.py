@@ -1,6 +1,7 @@
 """Texts and labels from tables of every kind, and where they are bad."""
 
 import gzip
+import io
 import lzma
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from relembra._errors import DataError
+from relembra.data import _csv as csv_files
 from relembra.data import open_texts, read_texts
 
 TEXTS = ['bom, "ótimo"', "ruim", "bom\tmesmo", ""]
@@ -71,6 +73,33 @@ def test_chunks_hold_all_rows(tmp_path: Path) -> None:
     assert len(chunks) == 3
     assert sum(len(texts) for texts, _ in chunks) == rows
     assert chunks[0][1] == ["true"] * 10_000
+
+
+def test_the_line_of_a_missing_label_far_behind(tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text('{"text": "x", "label": "a"}\n\n' * 10_500 + '{"text": "x", "label": ""}\n')
+    with pytest.raises(DataError, match="line 21001, column 'label': the label is missing"):
+        read_texts(path)
+
+
+def test_reading_that_is_abandoned_stops_soon(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "many.csv"
+    path.write_text("text,label\n" + "some text,a\nother text,b\n" * 50_000)
+    seen: list[int] = []
+
+    class Counted(io.FileIO):
+        def read(self, size: int = -1) -> bytes:
+            block = super().read(size)
+            seen.append(len(block))
+            return block
+
+    table = open_texts(path)
+    monkeypatch.setattr(csv_files, "_BLOCK", 4096)
+    monkeypatch.setattr(csv_files, "open_bytes", Counted)
+    chunks = table.chunks()
+    next(chunks)
+    chunks.close()
+    assert 0 < sum(seen) < path.stat().st_size // 2
 
 
 BAD = {

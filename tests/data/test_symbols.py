@@ -20,6 +20,7 @@ def test_ids_follow_the_alphabet() -> None:
     ("sequences", "message"),
     [
         (["", "ACGT", "AGN"], "sequence 3, position 3: 'N' is not in the alphabet 'ACGT'; correct"),
+        (["AC", "", "NA"], "sequence 3, position 1: 'N'"),
         (["ACGt"], "sequence 1, position 4: 't' .*write it as the capital letter 'T'"),
         ("ACGT", "got one text"),
     ],
