@@ -22,8 +22,14 @@ LAYERS = [
         {"num_layers": 2, "dropout": 0.3, "bidirectional": True, "batch_first": True},
         {"num_layers": 2, "dropout": 1.0},
     )
-] + [("RNN", {"nonlinearity": "relu", "num_layers": 2})]
+] + [
+    ("RNN", {"nonlinearity": "relu", "num_layers": 2}),
+    ("LSTM", {"proj_size": 2}),
+    ("LSTM", {"proj_size": 3, "num_layers": 2, "bidirectional": True, "dropout": 0.3}),
+]
 EACH_LAYER = pytest.mark.parametrize(("kind", "options"), LAYERS)
+# PyTorch says so once, of its own layer.
+NO_ONEDNN = "ignore:LSTM with projections is not supported with oneDNN:UserWarning"
 INPUTS = ("batch", "unbatched", "packed", "sorted")
 
 
@@ -55,7 +61,8 @@ def state_for(layer, x):
     else:
         rows = () if x.dim() == 2 else (x.shape[0 if layer.batch_first else 1],)
     dtype = layer.weight_ih_l0.dtype
-    h, c = (torch.randn(count, *rows, 4, generator=generator, dtype=dtype) for _ in range(2))
+    sizes = layer.proj_size or layer.hidden_size, layer.hidden_size
+    h, c = (torch.randn(count, *rows, n, generator=generator, dtype=dtype) for n in sizes)
     leaves = (h.requires_grad_(), c.requires_grad_())
     return leaves if layer.mode == "LSTM" else h
 
@@ -81,6 +88,7 @@ def outcome(layer, x, hx):
     return found + list(torch.autograd.grad(loss, leaves))
 
 
+@pytest.mark.filterwarnings(NO_ONEDNN)
 @EACH_LAYER
 @pytest.mark.parametrize("form", INPUTS)
 @pytest.mark.parametrize("stateful", [False, True])
