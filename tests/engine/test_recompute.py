@@ -316,5 +316,5 @@ def test_more_steps_than_the_core_counts():
             False,
             ["weight_ih", "weight_hh", "bias_ih", "bias_hh"],
             *([], [], []),
-            *(0.0, 0.0, False),
+            *(0.0, 0.0, False, False),
         )
