@@ -149,6 +149,7 @@ OPTIONS = {
     ),
     "coupled": partial(nn.LSTM, coupled=True, recurrent_dropout=0.3, gate_activation=cases.KERAS_2),
     "gru": partial(nn.GRU, activation="relu", zoneout=0.3, recurrent_dropout=0.3),
+    "by gate": partial(nn.GRU, recurrent_dropout=0.3, recurrent_dropout_kind="gates"),
     "rnn": partial(
         nn.RNN, nonlinearity="sigmoid", recurrent_dropout=0.3, recurrent_dropout_kind="weights"
     ),

@@ -34,6 +34,9 @@ OPTIONS = {
     "every gru": CellSpec(
         kind="gru", activation=Activation("relu"), zoneout_hidden=0.3, recurrent_dropout=0.4
     ),
+    "gru by gate": CellSpec(
+        kind="gru", recurrent_dropout=0.4, recurrent_dropout_kind="gates", zoneout_hidden=0.3
+    ),
     "every rnn": CellSpec(
         kind="rnn", activation=cases.SHIFTED, zoneout_hidden=0.3, recurrent_dropout=0.4,
         recurrent_dropout_kind="weights",
