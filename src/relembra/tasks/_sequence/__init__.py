@@ -1,0 +1,33 @@
+"""What jobs over sequences share: encoders, batches, held-out parts, model files."""
+
+from relembra.tasks._sequence._batches import SequenceBatch as SequenceBatch
+from relembra.tasks._sequence._batches import SequenceBatches as SequenceBatches
+from relembra.tasks._sequence._batches import fingerprint as fingerprint
+from relembra.tasks._sequence._encoder import FrameEncoder as FrameEncoder
+from relembra.tasks._sequence._encoder import make_encoder as make_encoder
+from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
+from relembra.tasks._sequence._holding_out import hold_out as hold_out
+from relembra.tasks._sequence._model_file import SavedModel as SavedModel
+from relembra.tasks._sequence._model_file import load_sequence_model as load_sequence_model
+from relembra.tasks._sequence._model_file import rebuilding as rebuilding
+from relembra.tasks._sequence._model_file import save_sequence_model as save_sequence_model
+from relembra.tasks._sequence._predicting import in_order as in_order
+from relembra.tasks._sequence._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
+from relembra.tasks._sequence._settings import Embedding as Embedding
+
+__all__ = [
+    "DEFAULT_EMBEDDING",
+    "Embedding",
+    "FrameEncoder",
+    "SavedModel",
+    "SequenceBatch",
+    "SequenceBatches",
+    "SettingsEstimator",
+    "fingerprint",
+    "hold_out",
+    "in_order",
+    "load_sequence_model",
+    "make_encoder",
+    "rebuilding",
+    "save_sequence_model",
+]
