@@ -71,6 +71,8 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
     ----------
     classes_
         The labels, sorted.
+    class_counts_
+        (K,) rows of each label in the training data.
     feature_
         The fitted feature.
     fitted_
@@ -141,6 +143,7 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
         recipe = self._recipe()
         rows = rows_of(X)
         self.classes_, truth = _classes(y, len(rows))
+        self.class_counts_ = np.bincount(truth, minlength=len(self.classes_))
         self.feature_ = fit_feature(self.features, rows)
         self.fitted_ = fit_network(
             self.feature_,
@@ -248,6 +251,7 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
             network=self.fitted_.network,
             config={
                 "classes": self.classes_.tolist(),
+                "class_counts": self.class_counts_.tolist(),
                 "temperature": self.fitted_.temperature,
             },
             force=force,
@@ -266,6 +270,7 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
         with rebuilding(path):
             model = cls(**saved.parameters)
             model.classes_ = np.array(saved.config["classes"])
+            model.class_counts_ = np.array(saved.config["class_counts"])
             model.feature_ = saved.feature
             network = make_network(saved.feature, model._recipe(), len(model.classes_))
             network.load_state_dict(saved.network)
