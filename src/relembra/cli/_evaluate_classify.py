@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relembra.cli._output import blaming, data_name, fresh_folder, given_folder
 from relembra.cli._train_classify import show_scores
@@ -30,10 +30,8 @@ def evaluate_classify(request: EvaluateRequest) -> None:
     for note in data.notes:
         request.terminal.say(note)
     with blaming(request.data):
-        models = [
-            (model.trunk.cell, model),
-            (Majority.name, Majority(np.repeat(model.classes_, model.class_counts_))),
-        ]
+        majority = Majority(np.repeat(model.classes_, model.class_counts_))
+        models: list[tuple[str, Any]] = [(model.trunk.cell, model), (majority.name, majority)]
         found = evaluate_all(models, data.rows, data.labels)
     name = data_name(request.data)
     folder = given_folder(request.out) if request.out else fresh_folder("evaluate", name)
