@@ -1,7 +1,8 @@
 """One job a package: which features, which head, which metric."""
 
+from relembra.tasks.classify import Classifier as Classifier
 from relembra.tasks.forecast import Columns as Columns
 from relembra.tasks.forecast import Forecast as Forecast
 from relembra.tasks.forecast import Forecaster as Forecaster
 
-__all__ = ["Columns", "Forecast", "Forecaster"]
+__all__ = ["Classifier", "Columns", "Forecast", "Forecaster"]

@@ -1,0 +1,47 @@
+"""Splice junctions in DNA (UCI; StatLog's split): 2,000 to learn from, 1,186 to score on.
+
+    python -m benchmarks.quality.splice --data DATA/music_genome_gesture/splice --seeds 0 1 2
+
+Sixty letters each; the junction, if there is one, is in the middle: exon to intron, or back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from relembra.tasks import Classifier
+
+TRAINING = 2000
+# StatLog (Michie, Spiegelhalter & Taylor 1994): error of the best of its methods.
+PUBLISHED = {"radial basis functions": 0.041}
+
+
+def main() -> None:
+    """Print the error of each seed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    with gzip.open(args.data / "splice.tsv.gz", "rt") as file:
+        rows = [line.split("\t") for line in file.read().splitlines()]
+    labels, letters = np.array([row[0] for row in rows]), [row[1] for row in rows]
+    for seed in args.seeds:
+        began = time.process_time()
+        model = Classifier("symbols").set_params(
+            training__seed=seed, embedding__size=16, embedding__feature_dropout=0.1
+        )
+        model.fit(letters[:TRAINING], labels[:TRAINING])
+        error = 1 - model.score(letters[TRAINING:], labels[TRAINING:])
+        seconds = time.process_time() - began
+        print(f"seed {seed}: error {error:.4f}, {seconds:.0f} s; published {PUBLISHED}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

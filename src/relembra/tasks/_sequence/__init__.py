@@ -1,0 +1,39 @@
+"""What jobs over sequences share: encoders, batches, held-out parts, model files."""
+
+from relembra.tasks._sequence._batches import SequenceBatch as SequenceBatch
+from relembra.tasks._sequence._batches import SequenceBatches as SequenceBatches
+from relembra.tasks._sequence._batches import fingerprint as fingerprint
+from relembra.tasks._sequence._encoder import FrameEncoder as FrameEncoder
+from relembra.tasks._sequence._encoder import make_encoder as make_encoder
+from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
+from relembra.tasks._sequence._holding_out import hold_out as hold_out
+from relembra.tasks._sequence._model_file import SavedModel as SavedModel
+from relembra.tasks._sequence._model_file import load_sequence_model as load_sequence_model
+from relembra.tasks._sequence._model_file import rebuilding as rebuilding
+from relembra.tasks._sequence._model_file import save_sequence_model as save_sequence_model
+from relembra.tasks._sequence._predicting import in_order as in_order
+from relembra.tasks._sequence._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
+from relembra.tasks._sequence._settings import Embedding as Embedding
+from relembra.tasks._sequence._tables import ENDINGS as ENDINGS
+from relembra.tasks._sequence._tables import check_ending as check_ending
+from relembra.tasks._sequence._tables import write_table as write_table
+
+__all__ = [
+    "DEFAULT_EMBEDDING",
+    "ENDINGS",
+    "Embedding",
+    "FrameEncoder",
+    "SavedModel",
+    "SequenceBatch",
+    "SequenceBatches",
+    "SettingsEstimator",
+    "check_ending",
+    "fingerprint",
+    "hold_out",
+    "in_order",
+    "load_sequence_model",
+    "make_encoder",
+    "rebuilding",
+    "save_sequence_model",
+    "write_table",
+]

@@ -1,0 +1,51 @@
+"""What estimators over sequences share: parameters that are frozen settings."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator
+
+from relembra._config import replace
+from relembra._errors import ConfigError
+
+__all__ = ["SettingsEstimator"]
+
+
+class SettingsEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """An estimator whose ``trunk__units=64`` makes a changed copy of the frozen trunk."""
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
+
+        Raises
+        ------
+        ConfigError
+            There is no such parameter or setting; the nearest known one is named.
+        """
+        known = self._get_param_names()
+        changes: dict[str, dict[str, Any]] = {}  # made together: one alone may make no sense
+        for name, value in params.items():
+            whole, _, part = name.partition("__")
+            if whole not in known:
+                near = difflib.get_close_matches(whole, known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+                raise ConfigError(f"{type(self).__name__} has no parameter {whole!r}; {hint}")
+            if part:
+                changes.setdefault(whole, {})[part] = value
+            else:
+                setattr(self, whole, value)
+        for whole, parts in changes.items():
+            old = getattr(self, whole)
+            if not hasattr(old, "get_params"):
+                raise ConfigError(f"{whole} is {old!r}, which has no setting {next(iter(parts))!r}")
+            setattr(self, whole, replace(old, **parts))
+        return self
+
+    def check_settings(self, **kinds: type) -> None:
+        """Raise `ConfigError` unless each named parameter is of its class."""
+        for name, kind in kinds.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ConfigError(f"{name} must be {kind.__name__}(...), got {value!r}")

@@ -1,0 +1,64 @@
+"""The part of the rows that is held out, to stop early or to score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from relembra._errors import ConfigError
+from relembra._random import generator
+
+__all__ = ["hold_out"]
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def hold_out(
+    rows: int, share: float, seed: int, *, labels: Sequence[Any] | Ints | None = None
+) -> tuple[Ints, Ints]:
+    """Choose rows at random, a function of the seed; of each label about the same share.
+
+    A label with a single row stays in the training part. Of each other label at least one row
+    stays there too, and one is held out where its share is at least half a row.
+
+    Parameters
+    ----------
+    rows
+        n, how many there are.
+    share
+        Part to hold out, in [0, 1).
+    seed
+        Decides which.
+    labels
+        (n,), to hold out the same share of each; None holds out of all rows alike.
+
+    Returns
+    -------
+    tuple
+        Numbers of the rows that stay, and of those held out, both rising.
+
+    Raises
+    ------
+    ConfigError
+        The share is not in [0, 1).
+
+    Examples
+    --------
+    >>> kept, held = hold_out(8, 0.25, seed=0, labels=["a", "a", "a", "a", "b", "b", "b", "b"])
+    >>> len(kept), len(held), (held < 4).sum()
+    (6, 2, np.int64(1))
+    """
+    if isinstance(share, bool) or not 0 <= share < 1:
+        raise ConfigError(f"the share to hold out is {share!r}; expected a number in [0, 1)")
+    codes = np.zeros(rows, np.int64)
+    if labels is not None:
+        codes = np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1)
+    draw = generator(seed, "hold out")
+    held = []
+    for code in range(int(codes.max(initial=-1)) + 1):
+        own = draw.permutation(np.flatnonzero(codes == code))
+        held.append(own[: min(int(len(own) * share + 0.5), len(own) - 1)])
+    chosen = np.sort(np.concatenate(held)) if held else np.empty(0, np.int64)
+    return np.setdiff1d(np.arange(rows), chosen), chosen

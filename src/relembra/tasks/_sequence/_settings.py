@@ -1,0 +1,59 @@
+"""How symbols become vectors: settings that trunk and training do not have."""
+
+from __future__ import annotations
+
+from relembra._config import config
+from relembra._errors import ConfigError
+
+__all__ = ["DEFAULT_EMBEDDING", "Embedding"]
+
+
+@config
+class Embedding:
+    """How symbols (characters, words, pieces of words) become vectors.
+
+    Parameters
+    ----------
+    size
+        Features of a symbol's vector.
+    dropout
+        Rate at which training drops whole symbols.
+    feature_dropout
+        Rate at which training drops features of the vectors, at each step anew.
+    unknown_rate
+        Rate at which training takes a symbol for an unknown one, so that the unknown one's vector
+        is learned, and a word's characters are relied upon where it has them inside.
+    characters, character_units
+        Where words have their characters inside: features of a character's vector, and units in
+        each direction of the network that reads a word.
+    frames
+        Features that a linear layer makes of numeric frames before the trunk; 0 for no such layer.
+
+    Examples
+    --------
+    >>> Embedding(size=64).size
+    64
+    """
+
+    size: int = 100
+    dropout: float = 0.0
+    feature_dropout: float = 0.0
+    unknown_rate: float = 0.0
+    characters: int = 32
+    character_units: int = 50
+    frames: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("size", 1), ("characters", 1), ("character_units", 1), ("frames", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ConfigError(
+                    f"Embedding.{name} is {value!r}; expected a whole number of {least} or more"
+                )
+        for name in ("dropout", "feature_dropout", "unknown_rate"):
+            rate = getattr(self, name)
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+                raise ConfigError(f"Embedding.{name} is {rate!r}; expected a rate in [0, 1)")
+
+
+DEFAULT_EMBEDDING = Embedding()
