@@ -3,5 +3,6 @@
 from relembra.tasks.forecast import Columns as Columns
 from relembra.tasks.forecast import Forecast as Forecast
 from relembra.tasks.forecast import Forecaster as Forecaster
+from relembra.tasks.tag import Tagger as Tagger
 
-__all__ = ["Columns", "Forecast", "Forecaster"]
+__all__ = ["Columns", "Forecast", "Forecaster", "Tagger"]
