@@ -37,27 +37,24 @@ def arguments(parser: argparse.ArgumentParser, epochs: int) -> argparse.Namespac
 
 
 class Watch:
-    """Prints each evaluation, and knows the seconds of an epoch."""
+    """Prints each evaluation, and knows the seconds of an epoch, its evaluation included."""
 
     def __init__(self, name: str, console: Console) -> None:
         self.name, self.console = name, console
-        self.epochs, self.began = 0, time.perf_counter()
+        self.epochs, self.began, self.seconds = 0, time.perf_counter(), 0.0
 
     def __call__(self, event: Event) -> None:
         """Take an event of the training."""
-        if isinstance(event, Evaluated) and event.row.validation is not None:
-            self.epochs += 1
-            held = 1 - event.row.validation
-            seconds = (time.perf_counter() - self.began) / self.epochs
-            self.console.print(
-                f"{self.name}, epoch {self.epochs}: held out {held:.4f}, {seconds:.1f} s an epoch",
-                highlight=False,
-            )
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of an epoch, its evaluation included."""
-        return (time.perf_counter() - self.began) / max(self.epochs, 1)
+        if not isinstance(event, Evaluated):
+            return
+        self.epochs += 1
+        self.seconds = (time.perf_counter() - self.began) / self.epochs
+        error = event.row.validation
+        found = f"loss {event.row.train_loss:.4f}" if error is None else f"held out {1 - error:.4f}"
+        self.console.print(
+            f"{self.name}, epoch {self.epochs}: {found}, {self.seconds:.1f} s an epoch",
+            highlight=False,
+        )
 
 
 def accuracy(truth: Sequence[Sequence[Any]], found: Sequence[Sequence[Any]]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ class TagStream:
             )
         self._feature, self._network, self._tags = feature, network.eval(), tag_set
         self._trunk: RecurrentTrunk = trunk
-        self._layer: Any = trunk.body
+        self._layer = cast(Any, trunk.body)
         self._state = None if trunk.settings.cell == "feedforward" else self._layer.start(1)
         self._gaps = _Gaps(len(feature.mean)) if isinstance(feature, Frames) else None
 
