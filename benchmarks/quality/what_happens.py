@@ -21,7 +21,7 @@ from relembra.tasks._sequence import Embedding
 from relembra.training import Training
 
 HEIGHT, WIDTH, FRAMES, NOISE = 12, 8, 60, 0.2
-TRAINED = (0.5, 0.7, 0.9, 1.1)  # pixels a frame
+TRAINED = (0.5, 0.55, 0.65, 0.7, 0.75, 0.85, 0.9, 0.95, 1.05, 1.1)  # pixels a frame
 UNSEEN = (0.6, 0.8, 1.0)
 CLIPS = {"train": 600, "dev": 100, "test": 300}
 

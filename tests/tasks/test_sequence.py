@@ -114,7 +114,7 @@ def test_settings_are_changed_by_copies() -> None:
         model.set_params(trunc=1)
     with pytest.raises(ConfigError, match="which has no setting"):
         model.set_params(share__of=1)
-    with pytest.raises(ConfigError, match="must be a Trunk"):
+    with pytest.raises(ConfigError, match="must be Trunk"):
         model.set_params(trunk="lstm").check_settings(trunk=Trunk)
 
 
@@ -144,3 +144,14 @@ def test_a_file_whose_parts_do_not_fit_is_named(tmp_path) -> None:
     save_model(path, job="tag", config={"parameters": {}}, tensors={})
     with pytest.raises(ArtifactError, match="'feature' is missing"):
         load_sequence_model(path, job="tag")
+
+
+def test_symbols_are_taken_for_unknown_in_training_only() -> None:
+    feature = Characters.fit(["abc"])
+    encoder = make_encoder(feature, Embedding(size=4, unknown_rate=0.5))
+    values = feature.encode(["abc" * 40, "a"]).batch([0, 1]).values
+    unknown = encoder.embedding(torch.tensor([1]))
+    forgotten = (encoder(**values) == unknown).all(2)
+    assert 0.2 < forgotten[0].float().mean() < 0.8
+    assert not forgotten[1, 1:].any()  # padding stays padding
+    assert not (encoder.eval()(**values) == unknown).all(2).any()

@@ -8,8 +8,10 @@ import typer
 
 from relembra.cli._demo import demo
 from relembra.cli._doctor import doctor
+from relembra.cli._evaluate import evaluate
 from relembra.cli._forecast import forecast
 from relembra.cli._predict import predict
+from relembra.cli._train import train_app
 
 __all__ = ["command"]
 
@@ -25,7 +27,9 @@ def command() -> Any:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_main)
-    for verb in (forecast, predict, demo, doctor):
+    app.command()(forecast)
+    app.add_typer(train_app(), name="train")
+    for verb in (predict, evaluate, demo, doctor):
         app.command()(verb)
     return typer.main.get_command(app)
 

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Force", "Json", "Out", "Quiet", "Seed", "Threads"]
+__all__ = [
+    "Force",
+    "Json",
+    "LabelColumn",
+    "Out",
+    "Output",
+    "Part",
+    "Quiet",
+    "Seed",
+    "TextColumn",
+    "Threads",
+]
 
 Out = Annotated[
     Path | None,
@@ -23,5 +34,24 @@ Threads = Annotated[
     int,
     typer.Option(
         "--threads", min=1, help="Threads; more than one seldom helps networks of this size."
+    ),
+]
+TextColumn = Annotated[
+    str | None, typer.Option("--text", help="Column of the texts or tokens [default: found out].")
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option("--label", "--column", help="Column of the labels or tags [default: found out]."),
+]
+Part = Annotated[
+    str | None,
+    typer.Option("--part", help="Which of several sets of an .npz file: train reads X_train."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        help="File of the predictions: .csv, .jsonl, .parquet or, for tags, .conll "
+        "[default: in --out].",
     ),
 ]

@@ -2,63 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from relembra.cli._options import Force, Json, Out, Quiet, Threads
-from relembra.cli._output import (
-    Terminal,
-    blaming,
-    data_name,
-    fresh_folder,
-    given_folder,
-    set_threads,
-)
+from relembra.cli._options import Force, Json, Out, Output, Part, Quiet, TextColumn, Threads
+from relembra.cli._output import Terminal, set_threads
 
-__all__ = ["predict"]
+__all__ = ["PredictRequest", "predict"]
 
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model.safetensors file.")],
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="The series up to now, in the form of training.")
+        Path, typer.Argument(metavar="DATA", help="New data, in the form of training.")
     ],
+    text: TextColumn = None,
+    part: Part = None,
+    output: Output = None,
     out: Out = None,
     force: Force = False,
     threads: Threads = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Forecast what follows new data with a saved model.
+    """Let a saved model answer for new data: what follows, or which label it has.
 
-    Example: `relembra predict runs/forecast-sales-1/model.safetensors sales-until-june.csv`
+    Examples: `relembra predict runs/forecast-sales-1/model.safetensors sales-until-june.csv`,
+    `relembra predict runs/classify-reviews-1/model.safetensors new.csv --output labels.jsonl`
     """
-    from relembra._errors import OutputExistsError
-    from relembra.data import read_panel
-    from relembra.tasks import Forecaster
+    from relembra._errors import ConfigError
+    from relembra.artifact import load_model
 
     set_threads(threads)
-    terminal = Terminal(quiet=quiet, as_json=as_json)
-    forecaster = Forecaster.load(model)
-    panel, reading = read_panel(data, schema=forecaster.schema_)
-    for line in reading.lines():
-        terminal.say(line)
-    with blaming(data):
-        forecast = forecaster.forecast(panel)
-    folder = given_folder(out) if out else fresh_folder("predict", data_name(data))
-    path = folder / "forecast.csv"
-    if path.exists() and not force:
-        raise OutputExistsError(f"{path} exists; choose another --out, or say --force")
-    forecast.write_csv(path, force=force)
-    terminal.say(f"forecast: {path}")
-    terminal.result(
-        {
-            "job": "forecast",
-            "horizon": forecast.mean.shape[1],
-            "series": len(forecast.ids),
-            "data": reading.to_dict(),
-            "files": {"forecast": path},
-        }
+    request = PredictRequest(
+        model, data, text, part, output, out, force, Terminal(quiet=quiet, as_json=as_json)
     )
+    job = load_model(model).job
+    if job not in _JOBS:
+        raise ConfigError(f"{model} is a model for {job!r}; predict knows {', '.join(_JOBS)}")
+    _JOBS[job](request)
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What `relembra predict` was asked for."""
+
+    model: Path
+    data: Path
+    text: str | None
+    part: str | None
+    output: Path | None
+    out: Path | None
+    force: bool
+    terminal: Terminal
+
+
+def _forecast(request: PredictRequest) -> None:
+    from relembra.cli._predict_forecast import predict_forecast
+
+    predict_forecast(request)
+
+
+def _classify(request: PredictRequest) -> None:
+    from relembra.cli._predict_classify import predict_classify
+
+    predict_classify(request)
+
+
+def _tag(request: PredictRequest) -> None:
+    from relembra.cli._predict_tag import predict_tag
+
+    predict_tag(request)
+
+
+# Which function answers for a model of which job.
+_JOBS: dict[str, Callable[[PredictRequest], None]] = {
+    "classify": _classify,
+    "forecast": _forecast,
+    "tag": _tag,
+}

@@ -14,15 +14,20 @@ from relembra.tasks._sequence._model_file import save_sequence_model as save_seq
 from relembra.tasks._sequence._predicting import in_order as in_order
 from relembra.tasks._sequence._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks._sequence._settings import Embedding as Embedding
+from relembra.tasks._sequence._tables import ENDINGS as ENDINGS
+from relembra.tasks._sequence._tables import check_ending as check_ending
+from relembra.tasks._sequence._tables import write_table as write_table
 
 __all__ = [
     "DEFAULT_EMBEDDING",
+    "ENDINGS",
     "Embedding",
     "FrameEncoder",
     "SavedModel",
     "SequenceBatch",
     "SequenceBatches",
     "SettingsEstimator",
+    "check_ending",
     "fingerprint",
     "hold_out",
     "in_order",
@@ -30,4 +35,5 @@ __all__ = [
     "make_encoder",
     "rebuilding",
     "save_sequence_model",
+    "write_table",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from relembra._errors import ConfigError
@@ -42,16 +43,28 @@ class SymbolEncoder(nn.Module):
         Makes vectors of what a batch holds.
     dropout
         Rate at which features are dropped, at each step anew.
+    unknown_rate
+        Rate at which training takes a symbol for the unknown one, whose vector is learned so.
     """
 
-    def __init__(self, embedding: TokenEmbedding | WordCharacterEmbedding, dropout: float) -> None:
+    def __init__(
+        self,
+        embedding: TokenEmbedding | WordCharacterEmbedding,
+        dropout: float = 0.0,
+        unknown_rate: float = 0.0,
+    ) -> None:
         super().__init__()
         self.embedding = embedding
+        self.unknown_rate = unknown_rate
         self.dropout = nn.Dropout(dropout)
         self.output_size = embedding.output_size
 
     def forward(self, **values: Tensor) -> Tensor:
         """Map a batch's tensors to (B, T, output_size)."""
+        if self.training and self.unknown_rate:
+            ids = values["ids"]
+            forgotten = torch.empty(ids.shape, device=ids.device).bernoulli_(self.unknown_rate) > 0
+            values["ids"] = torch.where(forgotten & (ids != 0), 1, ids)
         vectors: Tensor = self.dropout(self.embedding(**values))
         return vectors
 
@@ -86,12 +99,8 @@ def make_encoder(feature: Feature, settings: Embedding) -> nn.Module:
     """
     if isinstance(feature, Frames):
         return FrameEncoder(feature.channels, settings.frames)
-    return SymbolEncoder(_embedding(feature, settings), settings.feature_dropout)
-
-
-def _embedding(feature: Feature, settings: Embedding) -> TokenEmbedding | WordCharacterEmbedding:
     if isinstance(feature, WordCharacters):
-        return WordCharacterEmbedding(
+        words = WordCharacterEmbedding(
             feature.words.size,
             feature.characters.size,
             settings.size,
@@ -100,7 +109,9 @@ def _embedding(feature: Feature, settings: Embedding) -> TokenEmbedding | WordCh
             dropout=settings.dropout,
             unknown_rate=settings.unknown_rate,
         )
+        return SymbolEncoder(words, settings.feature_dropout)
     symbols = getattr(feature, "size", None)
     if not isinstance(symbols, int):
         raise ConfigError(f"no encoder is known for features of the kind {feature.kind!r}")
-    return TokenEmbedding(symbols, settings.size, dropout=settings.dropout)
+    embedding = TokenEmbedding(symbols, settings.size, dropout=settings.dropout)
+    return SymbolEncoder(embedding, settings.feature_dropout, settings.unknown_rate)

@@ -25,21 +25,27 @@ class SettingsEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
             There is no such parameter or setting; the nearest known one is named.
         """
         known = self._get_param_names()
+        changes: dict[str, dict[str, Any]] = {}  # made together: one alone may make no sense
         for name, value in params.items():
             whole, _, part = name.partition("__")
             if whole not in known:
                 near = difflib.get_close_matches(whole, known, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
                 raise ConfigError(f"{type(self).__name__} has no parameter {whole!r}; {hint}")
+            if part:
+                changes.setdefault(whole, {})[part] = value
+            else:
+                setattr(self, whole, value)
+        for whole, parts in changes.items():
             old = getattr(self, whole)
-            if part and not hasattr(old, "get_params"):
-                raise ConfigError(f"{whole} is {old!r}, which has no setting {part!r}")
-            setattr(self, whole, replace(old, **{part: value}) if part else value)
+            if not hasattr(old, "get_params"):
+                raise ConfigError(f"{whole} is {old!r}, which has no setting {next(iter(parts))!r}")
+            setattr(self, whole, replace(old, **parts))
         return self
 
     def check_settings(self, **kinds: type) -> None:
-        """Raise `ConfigError` unless each named parameter is of its class or None."""
+        """Raise `ConfigError` unless each named parameter is of its class."""
         for name, kind in kinds.items():
             value = getattr(self, name)
-            if value is not None and not isinstance(value, kind):
-                raise ConfigError(f"{name} must be a {kind.__name__}(...), got {value!r}")
+            if not isinstance(value, kind):
+                raise ConfigError(f"{name} must be {kind.__name__}(...), got {value!r}")

@@ -20,12 +20,12 @@ class Embedding:
         Rate at which training drops whole symbols.
     feature_dropout
         Rate at which training drops features of the vectors, at each step anew.
+    unknown_rate
+        Rate at which training takes a symbol for an unknown one, so that the unknown one's vector
+        is learned, and a word's characters are relied upon where it has them inside.
     characters, character_units
         Where words have their characters inside: features of a character's vector, and units in
         each direction of the network that reads a word.
-    unknown_rate
-        Likewise: rate at which training takes a word for an unknown one, so that the characters
-        are relied upon.
     frames
         Features that a linear layer makes of numeric frames before the trunk; 0 for no such layer.
 
@@ -38,9 +38,9 @@ class Embedding:
     size: int = 100
     dropout: float = 0.0
     feature_dropout: float = 0.0
+    unknown_rate: float = 0.0
     characters: int = 32
     character_units: int = 50
-    unknown_rate: float = 0.0
     frames: int = 0
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from relembra.data import Ragged, read_tagged, read_tagged_frames
 from relembra.tasks._sequence import hold_out
 from relembra.tasks.tag._tag_set import Tag, check_rules, find_scheme
 
-__all__ = ["ENDINGS", "TagData", "read_tag_data", "write_tags"]
+__all__ = ["ENDINGS", "TagData", "check_tag_ending", "read_tag_data", "write_tags"]
 
 ENDINGS = (".conll", ".jsonl", ".csv")
 """Endings of the files that `write_tags` writes."""
@@ -133,6 +133,12 @@ def _check_spans(tags: list[list[str]], lines: list[int], path: Any) -> None:
         )
 
 
+def check_tag_ending(path: str | os.PathLike[str]) -> None:
+    """Raise `ConfigError` unless the name ends in one of `ENDINGS`."""
+    if os.path.splitext(os.fspath(path))[1].lower() not in ENDINGS:
+        raise ConfigError(f"{os.fspath(path)} must end in {', '.join(ENDINGS)}")
+
+
 def write_tags(
     path: str | os.PathLike[str],
     rows: Any,
@@ -163,12 +169,11 @@ def write_tags(
     OutputExistsError
         The file exists and `force` is not given.
     """
+    check_tag_ending(path)
     ending = os.path.splitext(os.fspath(path))[1].lower()
     writers: dict[str, Callable[..., None]] = {
         ".conll": _conll, ".jsonl": _json_lines, ".csv": _csv
     }  # fmt: skip
-    if ending not in writers:
-        raise ConfigError(f"{os.fspath(path)} must end in {', '.join(ENDINGS)}")
     tokens = None if isinstance(rows, Ragged) else rows
 
     def write(file: BinaryIO) -> None:

@@ -1,0 +1,100 @@
+"""Rows and labels from a file: a table of texts, or numeric sequences."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relembra._errors import DataError
+from relembra.data import open_texts, read_frames, read_texts
+from relembra.tasks.classify._features import subset
+
+__all__ = ["LabelledRows", "chunks_of", "is_frames", "read_labelled"]
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Rows in memory, as `Classifier` takes them.
+
+    Attributes
+    ----------
+    rows
+        Texts, or a `Ragged` of frames.
+    labels
+        (n,) text; None where none were asked for, or the file has none.
+    notes
+        How the file was understood, as sentences for people.
+    """
+
+    rows: Any
+    labels: np.ndarray[Any, Any] | None
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, indices: Ints) -> LabelledRows:
+        """Return some of the rows."""
+        labels = None if self.labels is None else self.labels[indices]
+        return LabelledRows(subset(self.rows, indices), labels, self.notes)
+
+
+def is_frames(path: str | os.PathLike[str]) -> bool:
+    """Tell by its name whether a file holds numeric sequences rather than texts."""
+    name = os.fspath(path).lower()
+    return re.search(r"\.(npz|ts(\.gz|\.bz2|\.xz)?)$", name) is not None
+
+
+def read_labelled(
+    path: str | os.PathLike[str],
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    part: str | None = None,
+) -> LabelledRows:
+    """Read rows and labels.
+
+    Parameters
+    ----------
+    path
+        A table, as `relembra.data.read_texts` takes it; or a ``.ts`` or ``.npz`` file, as
+        `relembra.data.read_frames` does.
+    text, label
+        Columns of the table; guessed when None.
+    part
+        Which of several sets of a ``.npz`` file.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or has no labels.
+    """
+    if not is_frames(path):
+        found = read_texts(path, text=text, label=label)
+        return LabelledRows(found.texts, np.array(found.labels), found.notes)
+    frames = read_frames(path, part=part)
+    if frames.labels is None:
+        raise DataError("the sequences have no labels", path=path)
+    return LabelledRows(frames.frames, np.array(frames.labels), frames.notes)
+
+
+def chunks_of(
+    path: str | os.PathLike[str], *, text: str | None = None, part: str | None = None
+) -> Iterator[Any]:
+    """Yield rows without labels, some thousand at a time, for tables larger than memory."""
+    if not is_frames(path):
+        for texts, _ in open_texts(path, text=text, labelled=False).chunks():
+            yield texts
+        return
+    frames = read_frames(path, part=part).frames
+    for begin in range(0, len(frames), _CHUNK):
+        yield frames.take(np.arange(begin, min(begin + _CHUNK, len(frames))))

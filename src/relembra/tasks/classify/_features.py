@@ -1,0 +1,113 @@
+"""Which feature the raw data gets, and raw data in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from relembra._errors import ConfigError, DataError
+from relembra.data import (
+    Characters,
+    Feature,
+    Frames,
+    Ragged,
+    Subwords,
+    Symbols,
+    WordCharacters,
+    Words,
+)
+
+__all__ = ["FEATURES", "fit_feature", "holds_text", "rows_of"]
+
+FEATURES = ("auto", "words", "characters", "words+characters", "subwords", "symbols", "frames")
+"""The names of the features."""
+
+_TEXT: dict[str, Any] = {
+    "words": Words,
+    "characters": Characters,
+    "words+characters": WordCharacters,
+    "subwords": Subwords,
+    "symbols": Symbols,
+}
+
+
+def rows_of(X: Any) -> Any:  # noqa: N803  scikit-learn's name
+    """Return texts as a list, numbers as an array, a list of arrays or a `Ragged`.
+
+    Raises
+    ------
+    DataError
+        It is neither.
+    """
+    if isinstance(X, Ragged):
+        return X
+    if isinstance(X, str):
+        raise DataError("got one text; expected a list of texts: put it into brackets")
+    if not isinstance(X, np.ndarray):
+        to_numpy = getattr(X, "to_numpy", None)  # a frame or series of pandas or polars
+        X = to_numpy() if callable(to_numpy) else list(X)  # noqa: N806
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUT":
+        flat = X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X
+        return flat.tolist() if flat.ndim == 1 else _numbers(X)
+    return X
+
+
+def _numbers(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"X is an array of objects that are no numbers: {error}") from None
+
+
+def holds_text(rows: Any) -> bool:
+    """Tell whether rows are texts, or lists of words, rather than numbers."""
+    if not isinstance(rows, list) or not rows:
+        return False
+    first = rows[0]
+    return isinstance(first, str) or (
+        isinstance(first, list | tuple) and bool(first) and isinstance(first[0], str)
+    )
+
+
+def fit_feature(name: str | Feature, rows: Any) -> Feature:
+    """Return the named feature, fitted to training rows.
+
+    Parameters
+    ----------
+    name
+        One of `FEATURES`, or a feature that is taken as it is.
+    rows
+        As `rows_of` gives them.
+
+    Raises
+    ------
+    ConfigError
+        There is no such feature, or it does not fit the rows.
+    DataError
+        The rows cannot be used.
+    """
+    if not isinstance(name, str):
+        return name
+    if name not in FEATURES:
+        raise ConfigError(f"unknown features {name!r}; known: {', '.join(FEATURES)}")
+    text = holds_text(rows)
+    if name == "auto":
+        name = "words" if text else "frames"
+    if (name == "frames") == text:
+        what = "texts" if text else "numbers"
+        raise ConfigError(f"features={name!r} does not fit X, which holds {what}")
+    if name == "frames":
+        return Frames.fit(rows)
+    feature: Feature = _TEXT[name].fit(rows)
+    return feature
+
+
+def subset(rows: Any, indices: Sequence[int] | np.ndarray[Any, Any]) -> Any:
+    """Return some rows, in the given order."""
+    if isinstance(rows, Ragged):
+        return rows.take(indices)
+    if isinstance(rows, np.ndarray):
+        return rows[indices]
+    return [rows[i] for i in indices]

@@ -1,0 +1,48 @@
+"""The network: an encoder, a trunk, pooling over the steps, a linear head."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from relembra.data import Inputs
+from relembra.nn import Linear, Pooling, PoolingKind, Trunk
+
+__all__ = ["SequenceNetwork"]
+
+
+class SequenceNetwork(nn.Module):
+    """Map sequences to scores of K classes.
+
+    Parameters
+    ----------
+    encoder
+        Takes a batch's tensors by name, gives (B, T, ``output_size``).
+    trunk
+        Settings of the part that reads; its dropout also acts on the pooled vector.
+    pooling
+        How the steps become one vector.
+    classes
+        K.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, trunk: Trunk, pooling: PoolingKind, classes: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.trunk = trunk.build(int(encoder.output_size))  # type: ignore[arg-type]
+        size = self.trunk.output_size
+        self.pooling = Pooling(pooling, size, bidirectional=trunk.bidirectional)
+        self.dropout = nn.Dropout(trunk.dropout)
+        self.head = Linear(size, classes)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return (B, K) scores, before the softmax."""
+        return self.scores(self.encoder(**inputs.values), inputs.lengths)
+
+    def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Return (B, K) scores of encoded steps (B, T, I)."""
+        output, _ = self.trunk.walk(vectors, lengths=lengths)
+        pooled = self.dropout(self.pooling(output, lengths))
+        scores: Tensor = self.head(pooled)
+        return scores
