@@ -75,5 +75,11 @@ def _classify(request: EvaluateRequest) -> None:
     evaluate_classify(request)
 
 
+def _tag(request: EvaluateRequest) -> None:
+    from relembra.cli._evaluate_tag import evaluate_tag
+
+    evaluate_tag(request)
+
+
 # Which function scores a model of which job.
-_JOBS: dict[str, Callable[[EvaluateRequest], None]] = {"classify": _classify}
+_JOBS: dict[str, Callable[[EvaluateRequest], None]] = {"classify": _classify, "tag": _tag}

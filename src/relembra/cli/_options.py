@@ -37,10 +37,11 @@ Threads = Annotated[
     ),
 ]
 TextColumn = Annotated[
-    str | None, typer.Option("--text", help="Column of the texts [default: found out].")
+    str | None, typer.Option("--text", help="Column of the texts or tokens [default: found out].")
 ]
 LabelColumn = Annotated[
-    str | None, typer.Option("--label", help="Column of the labels [default: found out].")
+    str | None,
+    typer.Option("--label", "--column", help="Column of the labels or tags [default: found out]."),
 ]
 Part = Annotated[
     str | None,
@@ -49,6 +50,8 @@ Part = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", help="File of the predictions: .csv, .jsonl or .parquet [default: in --out]."
+        "--output",
+        help="File of the predictions: .csv, .jsonl, .parquet or, for tags, .conll "
+        "[default: in --out].",
     ),
 ]

@@ -73,8 +73,15 @@ def _classify(request: PredictRequest) -> None:
     predict_classify(request)
 
 
+def _tag(request: PredictRequest) -> None:
+    from relembra.cli._predict_tag import predict_tag
+
+    predict_tag(request)
+
+
 # Which function answers for a model of which job.
 _JOBS: dict[str, Callable[[PredictRequest], None]] = {
     "classify": _classify,
     "forecast": _forecast,
+    "tag": _tag,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from relembra.cli._train_classify import classify
+from relembra.cli._train_tag import tag
 
 __all__ = ["train_app"]
 
@@ -17,4 +18,5 @@ def train_app() -> typer.Typer:
         rich_markup_mode="markdown",
     )
     app.command()(classify)
+    app.command()(tag)
     return app

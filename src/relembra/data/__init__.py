@@ -26,6 +26,8 @@ from relembra.data._subwords import Subwords as Subwords
 from relembra.data._symbols import Symbols as Symbols
 from relembra.data._tagged import TaggedTokens as TaggedTokens
 from relembra.data._tagged import read_tagged as read_tagged
+from relembra.data._tagged_frames import TaggedFrames as TaggedFrames
+from relembra.data._tagged_frames import read_tagged_frames as read_tagged_frames
 from relembra.data._text_files import TextFiles as TextFiles
 from relembra.data._text_stream import StreamRows as StreamRows
 from relembra.data._text_stream import TextStream as TextStream
@@ -60,6 +62,7 @@ __all__ = [
     "StreamRows",
     "Subwords",
     "Symbols",
+    "TaggedFrames",
     "TaggedTokens",
     "TextFiles",
     "TextStream",
@@ -76,6 +79,7 @@ __all__ = [
     "read_frames",
     "read_panel",
     "read_tagged",
+    "read_tagged_frames",
     "read_texts",
     "window_batch",
 ]

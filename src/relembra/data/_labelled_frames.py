@@ -18,7 +18,7 @@ from relembra.data._frames import as_frames
 from relembra.data._ragged import Ragged
 from relembra.data._ts_file import read_ts
 
-__all__ = ["LabelledFrames", "read_frames"]
+__all__ = ["LabelledFrames", "read_arrays", "read_frames"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +89,14 @@ def read_frames(path: str | os.PathLike[str], *, part: str | None = None) -> Lab
 
 
 def _read_npz(path: str, part: str | None) -> LabelledFrames:
+    frames, y, notes = read_arrays(path, part)
+    return LabelledFrames(frames, _labels(path, y, len(frames)), notes)
+
+
+def read_arrays(
+    path: str, part: str | None
+) -> tuple[Ragged, npt.NDArray[Any] | None, tuple[str, ...]]:
+    """Return the rows of an .npz file, what it calls y, and how it was understood."""
     try:
         with open(path, "rb") as raw:  # NumPy leaves it open where the archive is damaged
             file = np.load(raw, allow_pickle=False)
@@ -104,9 +112,7 @@ def _read_npz(path: str, part: str | None) -> LabelledFrames:
             "save sequences of unequal length as 'values' and 'offsets'",
             path=path,
         ) from None
-    frames = _frames(path, arrays)
-    notes = (f"read: {', '.join(found.values())}",)
-    return LabelledFrames(frames, _labels(path, arrays.get("y"), len(frames)), notes)
+    return _frames(path, arrays), arrays.get("y"), (f"read: {', '.join(found.values())}",)
 
 
 def _part(path: str, file: Mapping[str, Any], part: str | None) -> dict[str, str]:

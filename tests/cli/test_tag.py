@@ -1,0 +1,122 @@
+"""`relembra train tag`, and predict and evaluate with what it made."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from relembra.data import read_tagged
+
+QUICK = ("--epochs", "2", "--units", "4", "--batch-size", "16", "--learning-rate", "0.02")
+
+
+def town(i: int) -> str:
+    return f"{'to from'.split()[i % 2]}\tO\n{'Rio Lima Roma'.split()[i % 3]}\tB-town\n\n"
+
+
+@pytest.fixture
+def conll(folder):
+    path = folder / "towns.conll"
+    path.write_text("".join(town(i) for i in range(40)))
+    return path
+
+
+@pytest.fixture
+def trained(relembra, conll, folder):
+    done = relembra("train", "tag", conll, *QUICK, "--no-compare", "--out", "run", "--json")
+    assert done.code == 0, done.err
+    return folder / "run" / "model.safetensors", json.loads(done.out)
+
+
+def test_train_prints_scores_beside_baselines(relembra, conll, folder) -> None:
+    done = relembra("train", "tag", conll, *QUICK)
+    assert done.code == 0, done.err
+    for text in ("Span F1", "most frequent tag", "without memory", "held out at random"):
+        assert text in done.out
+    page = (folder / "runs" / "tag-towns-1" / "report.html").read_text()
+    assert "Tags of towns" in page and "as a chain (CRF)" in page
+
+
+def test_json_holds_the_metrics(trained) -> None:
+    _, found = trained
+    assert found["job"] == "tag"
+    assert {"accuracy", "span_f1", "span_precision"} <= set(found["metrics"])
+    assert found["baselines"][0]["model"] == "most frequent tag"
+
+
+def test_results_are_kept_and_runs_go_on(relembra, conll, trained) -> None:
+    again = relembra("train", "tag", conll, *QUICK, "--no-compare", "--out", "run")
+    assert again.code == 2 and "exists" in again.err
+    resumed = relembra("train", "tag", conll, *QUICK, "--no-compare", "--out", "run", "--resume")
+    assert resumed.code == 0, resumed.err
+
+
+@pytest.mark.parametrize("ending", ["conll", "jsonl"])
+def test_predictions_can_be_read_again(relembra, conll, trained, folder, ending) -> None:
+    model, _ = trained
+    done = relembra("predict", model, conll, "--output", f"tags.{ending}", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["steps"] == 80
+    written = read_tagged(folder / f"tags.{ending}")
+    assert written.tokens == read_tagged(conll).tokens
+    assert {tag for row in written.tags for tag in row} <= {"O", "B-town"}
+
+
+def test_predictions_as_csv(relembra, conll, trained, folder) -> None:
+    model, _ = trained
+    assert relembra("predict", model, conll, "--out", "found").code == 0
+    lines = (folder / "found" / "tags.csv").read_text().splitlines()
+    assert lines[0] == "sequence,step,token,tag,probability" and len(lines) == 81
+    wrong = relembra("predict", model, conll, "--output", "tags.parquet")
+    assert wrong.code == 2 and "must end in .conll" in wrong.err
+
+
+def test_evaluate_writes_a_report(relembra, conll, trained, folder) -> None:
+    model, _ = trained
+    done = relembra("evaluate", model, conll, "--out", "judged", "--json")
+    assert done.code == 0, done.err
+    assert 0 <= json.loads(done.out)["metrics"]["accuracy"] <= 1
+    assert (folder / "judged" / "report.html").exists()
+
+
+def test_frames_with_a_tag_each(relembra, folder) -> None:
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(20, 6, 2))
+    np.savez(folder / "film.npz", X_train=X, y_train=np.where(X[..., 0] > 0, "up", "down"))
+    done = relembra(
+        "train", "tag", "film.npz", "--part", "train", *QUICK, "--no-compare", "--out", "run",
+        "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "span_f1" not in json.loads(done.out)["metrics"]
+    done = relembra("predict", "run/model.safetensors", "film.npz", "--part", "train")
+    assert done.code == 0, done.err
+
+
+def test_conllu_columns_have_names(relembra, folder) -> None:
+    line = "1\tgo\tgo\tVERB\tVB\t_\t0\troot\t_\t_\n2\ton\ton\tADV\tRB\t_\t1\tadvmod\t_\t_\n\n"
+    (folder / "a.conllu").write_text(line * 20)
+    words = ("train", "tag", "a.conllu", *QUICK, "--no-compare", "--json")
+    assert relembra(*words, "--column", "XPOS").code == 0
+    done = relembra(*words, "--column", "tense")
+    assert done.code == 2 and "no column 'tense'" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.conll", "to\tO\nRio\n", "a.conll, line 2: this line has 1 columns where 2"),
+        ("a.conll", "to\tO\n\nRio\tI-town\n\nLima\tB-town\n", "a.conll, line 3: token 1"),
+        ("a.jsonl", '{"tokens": ["a"], "tags": []}\n', "line 1: there are 1 tokens and 0 tags"),
+        ("a.conllu", "1\ta\n", "line 1: this line has 2 columns where CoNLL-U has 10"),
+    ],
+)
+def test_malformed_files_are_named_with_their_line(relembra, folder, name, text, message) -> None:
+    (folder / name).write_text(text)
+    done = relembra("train", "tag", name, *QUICK)
+    assert done.code == 2
+    assert message.replace(", line", ":").split(": ")[-1] in done.err
+    assert "line" in message and name in done.err
+    assert not (folder / "runs").exists()
