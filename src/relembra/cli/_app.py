@@ -6,10 +6,14 @@ from typing import Any
 
 import typer
 
+from relembra.cli._chat import chat
 from relembra.cli._demo import demo
 from relembra.cli._doctor import doctor
+from relembra.cli._evaluate import evaluate
 from relembra.cli._forecast import forecast
+from relembra.cli._generate import generate
 from relembra.cli._predict import predict
+from relembra.cli._train import train
 
 __all__ = ["command"]
 
@@ -25,8 +29,9 @@ def command() -> Any:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_main)
-    for verb in (forecast, predict, demo, doctor):
+    for verb in (forecast, predict, evaluate, generate, chat, demo, doctor):
         app.command()(verb)
+    app.add_typer(train(), name="train")
     return typer.main.get_command(app)
 
 

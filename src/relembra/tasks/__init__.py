@@ -3,5 +3,6 @@
 from relembra.tasks.forecast import Columns as Columns
 from relembra.tasks.forecast import Forecast as Forecast
 from relembra.tasks.forecast import Forecaster as Forecaster
+from relembra.tasks.generate import LanguageModel as LanguageModel
 
-__all__ = ["Columns", "Forecast", "Forecaster"]
+__all__ = ["Columns", "Forecast", "Forecaster", "LanguageModel"]

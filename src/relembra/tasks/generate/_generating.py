@@ -92,7 +92,7 @@ def ranked(decoder: _Decoder, logs: Floats, most: int | None) -> dict[str, float
 def tokens(
     reader: Reader, before: Iterable[int], length: int, sampling: Sampling, seed: int
 ) -> Iterator[int]:
-    """Yield tokens that a reader, which has read those before, writes and reads again."""
+    """Yield the tokens that a reader writes after those before; it reads each first."""
     chance = generator(seed, "generate")
     recent = deque(before, maxlen=_RECENT)
     for _ in range(length):
@@ -101,8 +101,8 @@ def tokens(
         past = recent if sampling.repetition_penalty != 1 else ()
         token = choose(filtered(logs, sampling, list(past)), chance.random())
         recent.append(token)
-        yield token
         reader.read(torch.tensor([token]))
+        yield token
 
 
 def pieces(decoder: _Decoder, before: Sequence[int], ids: Iterable[int]) -> Iterator[str]:
