@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from relembra._accelerate import restore as restore
     from relembra.nn import Trunk as Trunk
     from relembra.tasks import Forecaster as Forecaster
+    from relembra.tasks import LanguageModel as LanguageModel
     from relembra.training import Training as Training
 
     __version__: str
@@ -47,6 +48,7 @@ __all__ = [
     "DataError",
     "DivergenceError",
     "Forecaster",
+    "LanguageModel",
     "MissingExtraError",
     "OutputExistsError",
     "RelembraError",
@@ -71,6 +73,7 @@ _PACKAGES = frozenset(
 )
 _HOME = {
     "Forecaster": "relembra.tasks",
+    "LanguageModel": "relembra.tasks",
     "Training": "relembra.training",
     "Trunk": "relembra.nn",
     "accelerate": "relembra._accelerate",

@@ -6,10 +6,12 @@ from typing import Any
 
 import typer
 
+from relembra.cli._chat import chat
 from relembra.cli._demo import demo
 from relembra.cli._doctor import doctor
 from relembra.cli._evaluate import evaluate
 from relembra.cli._forecast import forecast
+from relembra.cli._generate import generate
 from relembra.cli._predict import predict
 from relembra.cli._train import train_app
 
@@ -29,7 +31,7 @@ def command() -> Any:
     app.callback()(_main)
     app.command()(forecast)
     app.add_typer(train_app(), name="train")
-    for verb in (predict, evaluate, demo, doctor):
+    for verb in (predict, evaluate, generate, chat, demo, doctor):
         app.command()(verb)
     return typer.main.get_command(app)
 

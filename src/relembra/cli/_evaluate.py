@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,32 +27,46 @@ __all__ = ["EvaluateRequest", "evaluate"]
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model.safetensors file.")],
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Data with the true answers, never trained on.")
+        list[Path],
+        typer.Argument(
+            metavar="DATA", help="Data with the true answers, never trained on; texts may be many."
+        ),
     ],
     text: TextColumn = None,
     label: LabelColumn = None,
     part: Part = None,
+    train: Annotated[
+        list[Path] | None,
+        typer.Option(help="What a language model learnt from, for the baselines beside it."),
+    ] = None,
     out: Out = None,
     force: Force = False,
     threads: Threads = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score a saved model on data with the true answers, and write a report.
+    """Score a saved model on data that it never saw.
 
-    Example: `relembra evaluate runs/classify-reviews-1/model.safetensors later-reviews.csv`
+    Examples: `relembra evaluate runs/classify-reviews-1/model.safetensors later-reviews.csv`,
+    `relembra evaluate runs/generate-novels-1/model.safetensors new.txt --train novels.txt`
     """
     from relembra._errors import ConfigError
     from relembra.artifact import load_model
 
     set_threads(threads)
     request = EvaluateRequest(
-        model, data, text, label, part, out, force, Terminal(quiet=quiet, as_json=as_json)
+        model,
+        tuple(data),
+        {"text": text, "label": label, "part": part, "train": train or None, "out": out},
+        force,
+        Terminal(quiet=quiet, as_json=as_json),
     )
     job = load_model(model).job
     if job not in _JOBS:
         raise ConfigError(f"{model} is a model for {job!r}; evaluate knows {', '.join(_JOBS)}")
-    _JOBS[job](request)
+    run, options = _JOBS[job]
+    request.check(job, options)
+    run(request)
 
 
 @dataclass(frozen=True)
@@ -60,13 +74,50 @@ class EvaluateRequest:
     """What `relembra evaluate` was asked for."""
 
     model: Path
-    data: Path
-    text: str | None
-    label: str | None
-    part: str | None
-    out: Path | None
+    files: tuple[Path, ...]
+    options: dict[str, Any]
     force: bool
     terminal: Terminal
+
+    def check(self, job: str, known: frozenset[str]) -> None:
+        """Refuse options that mean nothing to a job, and files that it cannot take together."""
+        from relembra._errors import ConfigError
+
+        for name, value in self.options.items():
+            if value is not None and name not in known:
+                raise ConfigError(f"--{name} means nothing to a model for {job!r}; leave it out")
+        if len(self.files) > 1 and job != "generate":
+            raise ConfigError(f"a model for {job!r} is scored on one file, got {len(self.files)}")
+
+    @property
+    def data(self) -> Path:
+        """The one file."""
+        return self.files[0]
+
+    @property
+    def text(self) -> str | None:
+        """The column of the text."""
+        return self._named("text")
+
+    @property
+    def label(self) -> str | None:
+        """The column of the label."""
+        return self._named("label")
+
+    @property
+    def part(self) -> str | None:
+        """The part of a file that holds several."""
+        return self._named("part")
+
+    @property
+    def out(self) -> Path | None:
+        """The folder for the report."""
+        found: Path | None = self.options["out"]
+        return found
+
+    def _named(self, name: str) -> str | None:
+        found: str | None = self.options[name]
+        return found
 
 
 def _classify(request: EvaluateRequest) -> None:
@@ -81,5 +132,16 @@ def _tag(request: EvaluateRequest) -> None:
     evaluate_tag(request)
 
 
-# Which function scores a model of which job.
-_JOBS: dict[str, Callable[[EvaluateRequest], None]] = {"classify": _classify, "tag": _tag}
+def _generate(request: EvaluateRequest) -> None:
+    from relembra.cli._evaluate_generate import evaluate_generate
+
+    evaluate_generate(request.model, request.files, request.options["train"], request.terminal)
+
+
+_LABELLED = frozenset({"text", "label", "part", "out"})
+# Which function scores a model of which job, and the options that mean something to it.
+_JOBS: dict[str, tuple[Callable[[EvaluateRequest], None], frozenset[str]]] = {
+    "classify": (_classify, _LABELLED),
+    "generate": (_generate, frozenset({"train"})),
+    "tag": (_tag, _LABELLED),
+}

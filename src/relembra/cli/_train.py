@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from relembra.cli._train_classify import classify
+from relembra.cli._train_generate import train_generate
 from relembra.cli._train_tag import tag
 
 __all__ = ["train_app"]
@@ -13,10 +14,11 @@ __all__ = ["train_app"]
 def train_app() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer(
-        help="Train a model on labelled data, and say honestly how good it is.",
+        help="Train a model, and say honestly how good it is.",
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )
     app.command()(classify)
     app.command()(tag)
+    app.command("generate")(train_generate)
     return app
