@@ -92,11 +92,14 @@ def tag_scores(
         Whether they are spans.
     """
     flat: list[list[Any]] = [[tag for row in rows for tag in row] for rows in (truth, found)]
-    texts = [[[str(tag) for tag in row] for row in rows] for rows in (truth, found)]
     return TagScores(
         name,
         [list(row) for row in truth],
         [list(row) for row in found],
         classification_scores(*flat),
-        span_scores(*texts) if spans else None,
+        span_scores(_texts(truth), _texts(found)) if spans else None,
     )
+
+
+def _texts(rows: Sequence[Sequence[Tag]]) -> list[list[str]]:
+    return [[str(tag) for tag in row] for row in rows]

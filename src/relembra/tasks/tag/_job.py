@@ -145,7 +145,7 @@ def _scores(name: str, model: Tagger, test: TagData, tags: Any) -> TagScores:
 
 
 def _networks(model: Tagger, compare: bool) -> list[tuple[str, Tagger]]:
-    networks = [(model.trunk.cell, model)]
+    networks: list[tuple[str, Tagger]] = [(model.trunk.cell, model)]
     if compare and model.trunk.cell != "feedforward":
         other: Tagger = clone(model)
         plain = {"bidirectional": False, "recurrent_dropout": 0.0, "weight_drop": 0.0}
