@@ -92,8 +92,8 @@ class ZoneoutLoop(Loop):
 
     def _kept(self, rate: float, steps: int, rows: int) -> tuple[Tensor, ...]:
         if not self.training:
-            return (torch.full((rows, self.units), rate),) * steps
-        return torch.empty(rows, steps, self.units).bernoulli_(rate).unbind(1)
+            return (self.weight_hh_l0.new_full((rows, self.units), rate),) * steps
+        return self.weight_hh_l0.new_empty(rows, steps, self.units).bernoulli_(rate).unbind(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return all outputs, (T, B, H)."""
