@@ -200,8 +200,8 @@ MODELS = {
         "is a checkpoint file; a model file was expected",
     ),
     "another job": (
-        lambda path: change_head(path, lambda head: head["data"].update(job="tag")),
-        "is a model for 'tag', and not for 'forecast'",
+        lambda path: change_head(path, lambda head: head["data"].update(job="caption")),
+        "is a model for 'caption'; predict knows classify, forecast, tag",
     ),
     "mutilated": (
         lambda path: change_head(path, lambda head: head["data"]["config"].pop("plan")),

@@ -279,7 +279,7 @@ def test_data_that_does_not_fit_is_named(X, y, message) -> None:  # noqa: N803
         ({"crf": "yes"}, "crf is 'yes'"),
         ({"scheme": "iob"}, "scheme is 'iob'"),
         ({"features": "letters"}, "unknown features 'letters'"),
-        ({"trunk": 12}, "trunk must be a Trunk"),
+        ({"trunk": 12}, "trunk must be Trunk"),
     ],
 )
 def test_parameters_that_make_no_sense_are_named(changes, message) -> None:
