@@ -2,6 +2,11 @@
 
 #include <pthread.h>
 #include <sched.h>
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <atomic>
 #include <chrono>
@@ -45,11 +50,47 @@ void set_mode(Mode) {}
 // the core from torch's own threads.
 constexpr int spins = 4000;
 
+// torch's own threads go on spinning for milliseconds after their last loop, and a worker that the
+// system lets wait for one, or for the caller, comes too late to be of use. So workers ask for short
+// slices, which from Linux 6.12 on need not wait for a longer one to end, and keep off the processor
+// of the caller.
+#if defined(__linux__)
+void ask_for_short_slices() {
+#if defined(SYS_sched_setattr)
+  struct {
+    std::uint32_t size = 48, policy = 0;  // the policy that threads have anyway
+    std::uint64_t flags = 0;
+    std::int32_t nice = getpriority(PRIO_PROCESS, 0);
+    std::uint32_t priority = 0;
+    std::uint64_t slice = 100'000, deadline = 0, period = 0;  // nanoseconds
+  } wish;
+  static_assert(sizeof wish == 48);
+  syscall(SYS_sched_setattr, 0, &wish, 0);  // an older system refuses or ignores it
+#endif
+}
+int own_id() { return static_cast<int>(syscall(SYS_gettid)); }
+int processor() { return sched_getcpu(); }
+// Lets a thread run wherever the caller may, but for one processor.
+bool keep_off(int id, int processor) {
+  cpu_set_t allowed;
+  if (processor < 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return false;
+  CPU_CLR(processor, &allowed);
+  return CPU_COUNT(&allowed) > 0 && sched_setaffinity(id, sizeof allowed, &allowed) == 0;
+}
+#else
+void ask_for_short_slices() {}
+int own_id() { return 0; }
+int processor() { return -1; }
+bool keep_off(int, int) { return false; }
+#endif
+
 }  // namespace
 
 struct Pool {
   std::mutex busy;       // held by the lease
-  int workers = 0;       // guarded by `busy`
+  int workers = 0;       // guarded by `busy`, as is `avoided`
+  int avoided = -1;      // the processor that all workers keep off
+  std::atomic<int> ids[255]{};
 
   // The job. Written while no worker is inside and it is not open.
   void (*f)(const void*, int) = nullptr;
@@ -69,6 +110,8 @@ struct Pool {
   }
 
   void work(int index) {
+    ids[index].store(own_id(), std::memory_order_relaxed);
+    ask_for_short_slices();
     std::uint32_t seen = 0;
     for (;;) {
       spinning.fetch_add(1, std::memory_order_relaxed);
@@ -86,6 +129,18 @@ struct Pool {
     }
   }
 
+  // Of a worker that has yet to begin, the next call takes care.
+  void part_from_caller() {
+    const int here = processor();
+    if (here == avoided) return;
+    bool all = true;
+    for (int i = 0; i < workers; ++i) {
+      const int id = ids[i].load(std::memory_order_relaxed);
+      all = id != 0 && keep_off(id, here) && all;
+    }
+    avoided = all ? here : -1;
+  }
+
   void call_workers() {
     calls.fetch_add(1, std::memory_order_release);
     calls.notify_all();
@@ -97,6 +152,7 @@ struct Pool {
       try {
         std::thread([this, index = workers] { work(index); }).detach();
         ++workers;
+        avoided = -1;
       } catch (const std::system_error&) {  // no more threads to be had: go on with those there are
         break;
       }
@@ -132,6 +188,7 @@ Lease::Lease(int threads) {
   pool_ = p;
   const int had = p->grow(threads);
   threads_ = threads < had ? threads : had;
+  p->part_from_caller();
   p->call_workers();  // those asleep wake while the caller prepares the job
 }
 
