@@ -89,7 +89,8 @@ template <class T> RELEMBRA_INLINE Vec<T> slope_of(const Activation<T>& f, Vec<T
       const Vec<T> d = one + magnitude<T>(x);
       return one / (d * d);
     }
-    case Function::elu: return x > zero ? one : y + f.alpha;
+    case Function::elu:  // not y + alpha, of which nothing is left where y is near -alpha
+      return x > zero ? one : f.alpha * exponential<T>(x > zero ? zero : x);
     case Function::gelu: {
       constexpr T height = T(0.39894228040143267794);  // 1 / sqrt(2 pi)
       Vec<T> bell;

@@ -29,7 +29,7 @@ from relembra.engine._operators import run_operator
 FORWARD = {torch.float32: 1e-6, torch.float64: 1e-13}
 GRADIENT = {torch.float32: 1e-5, torch.float64: 1e-11}
 MAGNIFIED = {"forward": 2.0, "gradient": 8.0}  # times the reference's own error
-RUNS = 8  # of the reference with random rounding, where one is not enough
+RUNS = 32  # of the reference with random rounding, where one is not enough
 Named = dict[str, Tensor]
 
 
