@@ -88,7 +88,7 @@ def test_no_bit_differs(name, parts):
             assert tape < kept / 4
     ours, tape = train(x, parameters, spec, STEPS, **call)  # a single segment: all is kept
     expect_same(ours, plain)
-    assert tape >= kept / 2  # as blocks come
+    assert tape > kept / 4  # in blocks, the sizes of which depend on the calls before
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
