@@ -230,6 +230,9 @@ def test_distributed_data_parallel(model, tmp_path):
         relembra.accelerate(wrapped)(X).sum().backward()
         assert type(model.lstm).__name__ == "AcceleratedLSTM"
         assert model.lstm.weight_hh_l0.grad.abs().sum() > 0
+        # Before the group ends: freed after it, it waits for a thread of the group's with the
+        # interpreter's lock held, and that thread may want the lock.
+        del wrapped
     finally:
         torch.distributed.destroy_process_group()
 
