@@ -10,7 +10,21 @@ import typer
 
 from relembra._config import replace
 from relembra._errors import ConfigError, RelembraError
-from relembra.cli._options import Force, Json, Out, Quiet, Seed, Threads
+from relembra.cli._options import (
+    Cell,
+    Dropout,
+    Force,
+    Json,
+    Layers,
+    LearningRate,
+    Out,
+    Quiet,
+    Resume,
+    Seed,
+    Threads,
+    Units,
+    given,
+)
 from relembra.cli._output import (
     Interrupted,
     Terminal,
@@ -81,16 +95,10 @@ def forecast(
     compare: Annotated[
         bool, typer.Option(help="Train the network without memory as well, to compare.")
     ] = True,
-    cell: Annotated[
-        str, typer.Option(help="lstm, gru, rnn or feedforward.", rich_help_panel=_MODEL)
-    ] = "lstm",
-    units: Annotated[
-        int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=_MODEL)
-    ] = None,
-    layers: Annotated[
-        int | None, typer.Option(min=1, help="Layers.", rich_help_panel=_MODEL)
-    ] = None,
-    dropout: Annotated[float | None, typer.Option(help="Rate.", rich_help_panel=_MODEL)] = None,
+    cell: Cell = "lstm",
+    units: Units = None,
+    layers: Layers = None,
+    dropout: Dropout = None,
     space: Annotated[
         str,
         typer.Option(help="auto, log (relative errors) or linear.", rich_help_panel=_MODEL),
@@ -101,12 +109,8 @@ def forecast(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Windows in a batch.", rich_help_panel=_MODEL)
     ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Highest learning rate.", rich_help_panel=_MODEL)
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoints in --out.")
-    ] = False,
+    learning_rate: LearningRate = None,
+    resume: Resume = False,
     out: Out = None,
     force: Force = False,
     seed: Seed = 0,
@@ -142,8 +146,8 @@ def forecast(
         frequency=frequency,
         columns=columns,
         space=space,  # type: ignore[arg-type]  # checked where it is used
-        trunk=replace(DEFAULT_TRUNK, cell=cell, **_given(chosen)),
-        training=replace(DEFAULT_TRAINING, seed=seed, **_given(budget)),
+        trunk=replace(DEFAULT_TRUNK, cell=cell, **given(chosen)),
+        training=replace(DEFAULT_TRAINING, seed=seed, **given(budget)),
     )
     run(
         model,
@@ -163,10 +167,6 @@ def _one_or_many(names: Names | None) -> str | tuple[str, ...] | None:
     if not names:
         return None
     return names[0] if len(names) == 1 else tuple(names)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def run(

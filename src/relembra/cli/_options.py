@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 __all__ = [
+    "Cell",
+    "Dropout",
     "Force",
     "Json",
     "LabelColumn",
+    "Layers",
+    "LearningRate",
+    "OneWay",
     "Out",
     "Output",
     "Part",
     "Quiet",
+    "Resume",
     "Seed",
     "TextColumn",
     "Threads",
+    "Units",
+    "given",
 ]
 
 Out = Annotated[
@@ -55,3 +63,23 @@ Output = Annotated[
         "[default: in --out].",
     ),
 ]
+
+_MODEL = "Model"
+
+Cell = Annotated[str, typer.Option(help="lstm, gru, rnn or feedforward.", rich_help_panel=_MODEL)]
+Units = Annotated[int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=_MODEL)]
+Layers = Annotated[int | None, typer.Option(min=1, help="Layers.", rich_help_panel=_MODEL)]
+Dropout = Annotated[float | None, typer.Option(help="Rate.", rich_help_panel=_MODEL)]
+LearningRate = Annotated[
+    float | None, typer.Option(help="Highest learning rate.", rich_help_panel=_MODEL)
+]
+OneWay = Annotated[
+    bool,
+    typer.Option("--one-way", help="Read forward only, as streams need.", rich_help_panel=_MODEL),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in --out.")]
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}

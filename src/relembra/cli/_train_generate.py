@@ -10,7 +10,19 @@ import typer
 
 from relembra._config import replace
 from relembra._errors import ConfigError, RelembraError
-from relembra.cli._options import Force, Json, Out, Quiet, Seed, Threads
+from relembra.cli._options import (
+    Cell,
+    Force,
+    Json,
+    Layers,
+    LearningRate,
+    Out,
+    Quiet,
+    Seed,
+    Threads,
+    Units,
+    given,
+)
 from relembra.cli._output import (
     Interrupted,
     Terminal,
@@ -41,15 +53,9 @@ def train_generate(
         list[Path] | None,
         typer.Option(help="Text to score on [default: the last tenth is held out]."),
     ] = None,
-    cell: Annotated[
-        str, typer.Option(help="lstm, gru, rnn or feedforward.", rich_help_panel=_MODEL)
-    ] = "lstm",
-    units: Annotated[
-        int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=_MODEL)
-    ] = None,
-    layers: Annotated[
-        int | None, typer.Option(min=1, help="Layers.", rich_help_panel=_MODEL)
-    ] = None,
+    cell: Cell = "lstm",
+    units: Units = None,
+    layers: Layers = None,
     dropout: Annotated[
         float | None, typer.Option(help="Rate behind each layer.", rich_help_panel=_MODEL)
     ] = None,
@@ -62,9 +68,7 @@ def train_generate(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Rows of text side by side.", rich_help_panel=_MODEL)
     ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Highest learning rate.", rich_help_panel=_MODEL)
-    ] = None,
+    learning_rate: LearningRate = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
     ] = False,
@@ -91,17 +95,13 @@ def train_generate(
         tokens,  # type: ignore[arg-type]  # checked where it is used
         size=size,
         length=length,
-        trunk=replace(DEFAULT_TRUNK, cell=cell, **_given(chosen)),
-        training=replace(DEFAULT_TRAINING, seed=seed, **_given(budget)),
+        trunk=replace(DEFAULT_TRUNK, cell=cell, **given(chosen)),
+        training=replace(DEFAULT_TRAINING, seed=seed, **given(budget)),
     )
     files = TextFiles.of(texts), TextFiles.of(test) if test else None
     name = data_name(texts[0])
     terminal = Terminal(quiet=quiet, as_json=as_json)
     _run(model, files, name, out=out, resume=resume, force=force, terminal=terminal)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _run(

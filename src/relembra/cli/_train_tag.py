@@ -11,15 +11,23 @@ import typer
 from relembra._config import replace
 from relembra._errors import ConfigError, RelembraError
 from relembra.cli._options import (
+    Cell,
+    Dropout,
     Force,
     Json,
     LabelColumn,
+    Layers,
+    LearningRate,
+    OneWay,
     Out,
     Part,
     Quiet,
+    Resume,
     Seed,
     TextColumn,
     Threads,
+    Units,
+    given,
 )
 from relembra.cli._output import (
     Interrupted,
@@ -79,34 +87,19 @@ def tag(
         str | None,
         typer.Option(help="bio or bioes: spans inside the network.", rich_help_panel=_MODEL),
     ] = None,
-    cell: Annotated[
-        str, typer.Option(help="lstm, gru, rnn or feedforward.", rich_help_panel=_MODEL)
-    ] = "lstm",
-    units: Annotated[
-        int | None, typer.Option(min=1, help="Units of a layer.", rich_help_panel=_MODEL)
-    ] = None,
-    layers: Annotated[
-        int | None, typer.Option(min=1, help="Layers.", rich_help_panel=_MODEL)
-    ] = None,
-    one_way: Annotated[
-        bool,
-        typer.Option(
-            "--one-way", help="Read forward only, as streams need.", rich_help_panel=_MODEL
-        ),
-    ] = False,
-    dropout: Annotated[float | None, typer.Option(help="Rate.", rich_help_panel=_MODEL)] = None,
+    cell: Cell = "lstm",
+    units: Units = None,
+    layers: Layers = None,
+    one_way: OneWay = False,
+    dropout: Dropout = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the data.", rich_help_panel=_MODEL)
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Sequences in a batch.", rich_help_panel=_MODEL)
     ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Highest learning rate.", rich_help_panel=_MODEL)
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoints in --out.")
-    ] = False,
+    learning_rate: LearningRate = None,
+    resume: Resume = False,
     out: Out = None,
     force: Force = False,
     seed: Seed = 0,
@@ -132,8 +125,8 @@ def tag(
         crf="auto" if crf is None else crf,
         scheme=scheme,  # type: ignore[arg-type]  # checked where it is used
         repair=repair,
-        trunk=replace(DEFAULT_TRUNK, cell=cell, **_given(trunk)),
-        training=replace(DEFAULT_TRAINING, seed=seed, **_given(budget)),
+        trunk=replace(DEFAULT_TRUNK, cell=cell, **given(trunk)),
+        training=replace(DEFAULT_TRAINING, seed=seed, **given(budget)),
     )
     terminal = Terminal(quiet=quiet, as_json=as_json)
     set_threads(threads)
@@ -148,10 +141,6 @@ def tag(
         model, rows, scored, data, out=out, share=test_share, compare=compare, resume=resume,
         force=force, terminal=terminal,
     )  # fmt: skip
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _run(
