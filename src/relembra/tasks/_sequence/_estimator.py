@@ -6,6 +6,7 @@ import difflib
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 
 from relembra._config import replace
 from relembra._errors import ConfigError
@@ -49,3 +50,7 @@ class SettingsEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
             value = getattr(self, name)
             if not isinstance(value, kind):
                 raise ConfigError(f"{name} must be {kind.__name__}(...), got {value!r}")
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "fitted_"):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.exceptions import NotFittedError
 
 from relembra._errors import ConfigError, DataError
 from relembra.data import Feature
@@ -290,10 +289,6 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
             self.validation,
             self.calibrate,
         )
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "fitted_"):
-            raise NotFittedError("this Classifier is not fitted yet; call fit first")
 
 
 def _classes(y: Any, rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -8,7 +8,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from sklearn.exceptions import NotFittedError
 
 from relembra._errors import ConfigError, DataError
 from relembra.data import Encoded, Feature
@@ -325,10 +324,6 @@ class Tagger(SettingsEstimator):
             raise ConfigError(f"crf is {self.crf!r}; expected 'auto', True or False")
         if self.scheme not in (None, "bio", "bioes"):
             raise ConfigError(f"scheme is {self.scheme!r}; expected 'bio', 'bioes' or None")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "fitted_"):
-            raise NotFittedError("this Tagger is not fitted yet; call fit first")
 
     def _encoded(self, X: Any) -> Encoded:  # noqa: N803
         self._check_fitted()
