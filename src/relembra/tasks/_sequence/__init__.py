@@ -7,6 +7,7 @@ from relembra.tasks._sequence._encoder import FrameEncoder as FrameEncoder
 from relembra.tasks._sequence._encoder import make_encoder as make_encoder
 from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
 from relembra.tasks._sequence._holding_out import hold_out as hold_out
+from relembra.tasks._sequence._job_files import JobFiles as JobFiles
 from relembra.tasks._sequence._model_file import SavedModel as SavedModel
 from relembra.tasks._sequence._model_file import load_sequence_model as load_sequence_model
 from relembra.tasks._sequence._model_file import rebuilding as rebuilding
@@ -19,6 +20,7 @@ from relembra.tasks._sequence._tables import check_ending as check_ending
 from relembra.tasks._sequence._tables import write_table as write_table
 
 __all__ = [
+    "JobFiles",
     "DEFAULT_EMBEDDING",
     "ENDINGS",
     "Embedding",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sklearn.base import clone
 
 from relembra._config import replace
-from relembra._errors import DataError, OutputExistsError
+from relembra._errors import DataError
 from relembra._random import derive
-from relembra.tasks._sequence import hold_out
+from relembra.tasks._sequence import JobFiles, hold_out
 from relembra.tasks.classify._baselines import BagOfWords, Majority
 from relembra.tasks.classify._classifier import Classifier
 from relembra.tasks.classify._data import LabelledRows
@@ -24,34 +23,8 @@ from relembra.training import Subscriber
 __all__ = ["ClassifyFiles", "ClassifyJob", "run_classify"]
 
 
-@dataclass(frozen=True)
-class ClassifyFiles:
+class ClassifyFiles(JobFiles):
     """Where a classify job writes."""
-
-    folder: Path
-
-    @property
-    def model(self) -> Path:
-        """The model."""
-        return self.folder / "model.safetensors"
-
-    @property
-    def report(self) -> Path:
-        """The report."""
-        return self.folder / "report.html"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.folder / "checkpoints"
-
-    def check_free(self) -> None:
-        """Raise `OutputExistsError` when one of the files exists."""
-        for path in (self.model, self.report):
-            if path.exists():
-                raise OutputExistsError(
-                    f"{path} exists; choose another folder, or say force to replace it"
-                )
 
 
 @dataclass(frozen=True)

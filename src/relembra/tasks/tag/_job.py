@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sklearn.base import clone
 
 from relembra._config import replace
-from relembra._errors import DataError, OutputExistsError
+from relembra._errors import DataError
 from relembra._random import derive
 from relembra.evaluation import MostFrequentTag
+from relembra.tasks._sequence import JobFiles
 from relembra.tasks.tag._data import TagData
 from relembra.tasks.tag._evaluation import TagScores, tag_scores
 from relembra.tasks.tag._report import build_report
@@ -22,34 +22,8 @@ from relembra.training import Subscriber
 __all__ = ["TagFiles", "TagJob", "run_tag"]
 
 
-@dataclass(frozen=True)
-class TagFiles:
+class TagFiles(JobFiles):
     """Where a tagging job writes."""
-
-    folder: Path
-
-    @property
-    def model(self) -> Path:
-        """The model."""
-        return self.folder / "model.safetensors"
-
-    @property
-    def report(self) -> Path:
-        """The report."""
-        return self.folder / "report.html"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.folder / "checkpoints"
-
-    def check_free(self) -> None:
-        """Raise `OutputExistsError` when one of the files exists."""
-        for path in (self.model, self.report):
-            if path.exists():
-                raise OutputExistsError(
-                    f"{path} exists; choose another folder, or say force to replace it"
-                )
 
 
 @dataclass(frozen=True)
