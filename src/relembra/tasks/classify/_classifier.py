@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -13,14 +14,14 @@ from relembra._errors import ConfigError, DataError
 from relembra.data import Feature
 from relembra.nn import PoolingKind, Trunk
 from relembra.tasks._sequence import (
+    Changes,
     Embedding,
-    SettingsEstimator,
-    load_sequence_model,
-    rebuilding,
-    save_sequence_model,
+    SavedModel,
+    SequenceEstimator,
+    settle,
 )
 from relembra.tasks.classify._calibration import softmax
-from relembra.tasks.classify._features import fit_feature, rows_of
+from relembra.tasks.classify._features import fit_feature, holds_text, rows_of
 from relembra.tasks.classify._fitting import (
     ClassWeight,
     Fitted,
@@ -29,8 +30,9 @@ from relembra.tasks.classify._fitting import (
     fit_network,
     make_network,
 )
+from relembra.tasks.classify._ngram_fitting import longest_run
 from relembra.tasks.classify._saliency import Saliency, explain, pieces_of
-from relembra.tasks.classify._settings import DEFAULT_EMBEDDING, DEFAULT_TRAINING, DEFAULT_TRUNK
+from relembra.tasks.classify._settings import DEFAULT_TRAINING, defaults_for
 from relembra.tasks.classify._stream import ClassStream
 from relembra.training import Subscriber, Training
 
@@ -38,10 +40,8 @@ __all__ = ["Classifier"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-_JOB = "classify"
 
-
-class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
+class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     """Give each sequence one label: texts, symbols, numeric sequences of unequal length.
 
     X is a list of n texts, or of n arrays ``(T_i, K)`` or ``(T_i,)``, or an array ``(n, T, K)`` or
@@ -56,6 +56,10 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
         of which any other letter is an error), ``frames``; or a feature of `relembra.data`.
     pooling
         How the steps become one vector: ``last``, ``mean``, ``max`` or ``attention``.
+    ngrams
+        Beside the network, straight to the scores: runs of so many symbols at most, each with a
+        weight for each class that logistic regression finds. ``auto`` takes 2 for words and pieces
+        of words, 4 for characters, 3 for other symbols; 0 for numbers, which have none.
     class_weight
         ``balanced`` makes rare classes count as much as frequent ones.
     validation
@@ -66,14 +70,22 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
     embedding, trunk, training
         The network, and how it is trained.
 
+    Where `pooling`, `validation`, `embedding`, `trunk` or `training` is None, it follows from the
+    kind and number of the rows, as `relembra.tasks.classify.defaults_for` says;
+    ``set_params(trunk__units=64)`` changes one setting and leaves the others to it.
+
     Attributes
     ----------
     classes_
         The labels, sorted.
     class_counts_
         (K,) rows of each label in the training data.
+    n_features_in_
+        K, numbers in a step; T for an array ``(n, T)``; only where X holds numbers.
     feature_
         The fitted feature.
+    recipe_
+        The settings that were used.
     fitted_
         The network, its temperature and the history of its training.
 
@@ -86,20 +98,29 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
     array([1, 0])
     """
 
+    job = "classify"
+    decided_by_data: ClassVar[dict[str, type]] = {
+        "embedding": Embedding,
+        "trunk": Trunk,
+        "training": Training,
+    }
+
     def __init__(
         self,
         features: str | Feature = "auto",
         *,
-        pooling: PoolingKind = "max",
+        pooling: PoolingKind | None = None,
+        ngrams: int | Literal["auto"] = "auto",
         class_weight: ClassWeight = None,
-        validation: float = 0.1,
+        validation: float | None = None,
         calibrate: bool = True,
-        embedding: Embedding = DEFAULT_EMBEDDING,
-        trunk: Trunk = DEFAULT_TRUNK,
-        training: Training = DEFAULT_TRAINING,
+        embedding: Embedding | Changes[Embedding] | None = None,
+        trunk: Trunk | Changes[Trunk] | None = None,
+        training: Training | Changes[Training] | None = None,
     ) -> None:
         self.features = features
         self.pooling = pooling
+        self.ngrams = ngrams
         self.class_weight = class_weight
         self.validation = validation
         self.calibrate = calibrate
@@ -139,11 +160,12 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
         OutputExistsError
             The directory holds a checkpoint, and neither `resume` nor `force` is given.
         """
-        recipe = self._recipe()
         rows = rows_of(X)
+        recipe = self.recipe_for(rows)
         self.classes_, truth = _classes(y, len(rows))
         self.class_counts_ = np.bincount(truth, minlength=len(self.classes_))
         self.feature_ = fit_feature(self.features, rows)
+        self.recipe_ = recipe
         self.fitted_ = fit_network(
             self.feature_,
             self.feature_.encode(rows),
@@ -230,65 +252,55 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
         pieces = pieces_of(self.feature_, x)
         return Saliency(self.classes_[place], float(chances[place]), pieces, weights)
 
-    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Write the model to one safetensors file; `load` brings it back.
+    def recipe_for(self, rows: Any) -> Recipe:
+        """Return the settings that `fit` uses for such rows: those given, the others by the data.
 
         Raises
         ------
-        OutputExistsError
-            The file exists and `force` is not given.
+        ConfigError
+            A parameter makes no sense.
         """
-        self._check_fitted()
-        parameters = self.get_params(deep=False)
-        if not isinstance(self.features, str):
-            parameters["features"] = "auto"  # the feature itself is in the file
-        save_sequence_model(
-            path,
-            job=_JOB,
-            parameters=parameters,
-            feature=self.feature_,
-            network=self.fitted_.network,
-            config={
-                "classes": self.classes_.tolist(),
-                "class_counts": self.class_counts_.tolist(),
-                "temperature": self.fitted_.temperature,
-            },
-            force=force,
-        )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Classifier:
-        """Read a model from its file; nothing in it is executed.
-
-        Raises
-        ------
-        ArtifactError
-            The file is missing, damaged, of another version or no classifier.
-        """
-        saved = load_sequence_model(path, job=_JOB)
-        with rebuilding(path):
-            model = cls(**saved.parameters)
-            model.classes_ = np.array(saved.config["classes"])
-            model.class_counts_ = np.array(saved.config["class_counts"])
-            model.feature_ = saved.feature
-            network = make_network(saved.feature, model._recipe(), len(model.classes_))
-            network.load_state_dict(saved.network)
-            model.fitted_ = Fitted(network.eval(), float(saved.config["temperature"]), None)
-        return model
-
-    def _recipe(self) -> Recipe:
         self.check_settings(embedding=Embedding, trunk=Trunk, training=Training)
         if self.class_weight not in (None, "balanced"):
             raise ConfigError(f"class_weight is {self.class_weight!r}; expected None or 'balanced'")
+        symbols = holds_text(rows)
+        if not isinstance(self.features, str):
+            symbols = longest_run(self.features) > 0
+        usual = defaults_for(len(rows), symbols=symbols)
         return Recipe(
-            self.trunk,
-            self.embedding,
-            self.pooling,
-            self.training,
-            self.class_weight,
-            self.validation,
-            self.calibrate,
+            trunk=settle(self.trunk, usual.trunk),
+            embedding=settle(self.embedding, usual.embedding),
+            pooling=usual.pooling if self.pooling is None else self.pooling,
+            training=settle(self.training, usual.training),
+            ngrams=self.ngrams,
+            class_weight=self.class_weight,
+            validation=usual.validation if self.validation is None else self.validation,
+            calibrate=self.calibrate,
         )
+
+    @property
+    def seed(self) -> int:
+        """The seed of all random choices."""
+        return settle(self.training, DEFAULT_TRAINING).seed
+
+    def _parameters(self) -> dict[str, Any]:
+        return super()._parameters() | dataclasses.asdict(self.recipe_)
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "classes": self.classes_.tolist(),
+            "class_counts": self.class_counts_.tolist(),
+            "temperature": self.fitted_.temperature,
+        }
+
+    def _restore(self, saved: SavedModel) -> None:
+        self.classes_ = np.array(saved.config["classes"])
+        self.class_counts_ = np.array(saved.config["class_counts"])
+        self.recipe_ = self.recipe_for([])
+        network = make_network(saved.feature, self.recipe_, len(self.classes_))
+        network.add_ngrams(saved.network, saved.feature)
+        network.load_state_dict(saved.network)
+        self.fitted_ = Fitted(network.eval(), float(saved.config["temperature"]), None)
 
 
 def _classes(y: Any, rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

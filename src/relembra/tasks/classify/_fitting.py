@@ -25,8 +25,9 @@ from relembra.tasks._sequence import (
     in_order,
     make_encoder,
 )
-from relembra.tasks.classify._calibration import fit_temperature, log_softmax
+from relembra.tasks.classify._calibration import fit_mixture, fit_temperature, log_softmax
 from relembra.tasks.classify._network import SequenceNetwork
+from relembra.tasks.classify._ngram_fitting import fit_ngrams, longest_run
 from relembra.training import History, State, Subscriber, Training, fit
 
 __all__ = ["ClassWeight", "Fitted", "Recipe", "class_scores", "fit_network", "make_network"]
@@ -44,6 +45,7 @@ class Recipe:
     embedding: Embedding
     pooling: PoolingKind
     training: Training
+    ngrams: int | Literal["auto"]
     class_weight: ClassWeight
     validation: float
     calibrate: bool
@@ -132,10 +134,53 @@ def fit_network(
         identity=_identity(feature, encoded, truth, held, recipe),
         subscribers=subscribers,
     )
+    longest = longest_run(feature) if recipe.ngrams == "auto" else recipe.ngrams
+    if longest:
+        _add_ngrams(network, feature, encoded, truth, (kept, held), longest, recipe)
     temperature = 1.0
-    if recipe.calibrate and len(held):
+    if recipe.calibrate and len(held) and network.ngrams is None:
         temperature = fit_temperature(class_scores(network, held_rows), truth[held])
     return Fitted(network, temperature, history)
+
+
+def _add_ngrams(
+    network: SequenceNetwork,
+    feature: Feature,
+    encoded: Encoded,
+    truth: Ints,
+    parts: tuple[Ints, Ints],
+    longest: int,
+    recipe: Recipe,
+) -> None:
+    """Put n-grams beside a trained network; the held-out rows say how much of either counts."""
+    kept, held = parts
+    classes = network.head.out_features
+    some = {"longest": longest, "balanced": recipe.class_weight == "balanced"}
+    path = fit_ngrams(feature, encoded, truth, classes, kept, **some)  # type: ignore[arg-type]
+    if path is None:
+        return
+    judged = held if recipe.calibrate else held[:0]
+    rows = _Rows(encoded, judged)
+    straight = in_order(rows, lambda inputs: path(inputs.values["ids"], inputs.lengths))
+    own = torch.stack(straight).double().numpy() if straight else np.empty((0, classes))
+    deep, wide = fit_mixture(class_scores(network, rows), own, truth[judged])
+    with torch.no_grad():
+        network.head.weight *= deep
+        network.head.bias *= deep
+    every = np.arange(len(truth))  # what the network did not learn from, the n-grams may
+    network.ngrams = (
+        path
+        if not len(held)
+        else fit_ngrams(
+            feature,
+            encoded,
+            truth,
+            classes,
+            every,
+            **some,  # type: ignore[arg-type]
+        )
+    )
+    network.ngrams.scale(wide)
 
 
 def class_scores(network: SequenceNetwork, encoded: Encoded) -> Floats:
