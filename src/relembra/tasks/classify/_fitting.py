@@ -155,8 +155,8 @@ def _add_ngrams(
     """Put n-grams beside a trained network; the held-out rows say how much of either counts."""
     kept, held = parts
     classes = network.head.out_features
-    some = {"longest": longest, "balanced": recipe.class_weight == "balanced"}
-    path = fit_ngrams(feature, encoded, truth, classes, kept, **some)  # type: ignore[arg-type]
+    some: dict[str, Any] = {"longest": longest, "balanced": recipe.class_weight == "balanced"}
+    path = fit_ngrams(feature, encoded, truth, classes, kept, **some)
     if path is None:
         return
     judged = held if recipe.calibrate else held[:0]
@@ -165,22 +165,13 @@ def _add_ngrams(
     own = torch.stack(straight).double().numpy() if straight else np.empty((0, classes))
     deep, wide = fit_mixture(class_scores(network, rows), own, truth[judged])
     with torch.no_grad():
-        network.head.weight *= deep
-        network.head.bias *= deep
-    every = np.arange(len(truth))  # what the network did not learn from, the n-grams may
-    network.ngrams = (
-        path
-        if not len(held)
-        else fit_ngrams(
-            feature,
-            encoded,
-            truth,
-            classes,
-            every,
-            **some,  # type: ignore[arg-type]
-        )
-    )
-    network.ngrams.scale(wide)
+        for parameter in network.head.parameters():
+            parameter.mul_(deep)
+    if len(held):  # what the network did not learn from, the n-grams may
+        every = np.arange(len(truth))
+        path = fit_ngrams(feature, encoded, truth, classes, every, **some) or path
+    path.scale(wide)
+    network.ngrams = path
 
 
 def class_scores(network: SequenceNetwork, encoded: Encoded) -> Floats:

@@ -65,7 +65,7 @@ class NGramPath(nn.Module):
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], symbols: int) -> NGramPath:
         """Return the path whose ``state_dict`` these tensors are."""
-        tables = []
+        tables: list[NGramTable] = []
         while f"codes{len(tables) + 1}" in tensors:
             length = len(tables) + 1
             tables.append(NGramTable(tensors[f"codes{length}"], tensors[f"weights{length}"]))
