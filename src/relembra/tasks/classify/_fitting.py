@@ -156,9 +156,10 @@ def _add_ngrams(
     kept, held = parts
     classes = network.head.out_features
     some: dict[str, Any] = {"longest": longest, "balanced": recipe.class_weight == "balanced"}
-    path = fit_ngrams(feature, encoded, truth, classes, kept, **some)
-    if path is None:
+    found = fit_ngrams(feature, encoded, truth, classes, kept, **some)
+    if found is None:
         return
+    path = found
     judged = held if recipe.calibrate else held[:0]
     rows = _Rows(encoded, judged)
     straight = in_order(rows, lambda inputs: path(inputs.values["ids"], inputs.lengths))

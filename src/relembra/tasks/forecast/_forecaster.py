@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from relembra._errors import ConfigError, DataError
+from relembra._errors import DataError
 from relembra.data import Panel, PanelSchema, WindowBatch, WindowSpec, forecast_batch, window_batch
 from relembra.evaluation import mase
 from relembra.nn import Trunk, check_levels
