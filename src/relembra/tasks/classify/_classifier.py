@@ -263,6 +263,11 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         self.check_settings(embedding=Embedding, trunk=Trunk, training=Training)
         if self.class_weight not in (None, "balanced"):
             raise ConfigError(f"class_weight is {self.class_weight!r}; expected None or 'balanced'")
+        whole = isinstance(self.ngrams, int) and not isinstance(self.ngrams, bool)
+        if self.ngrams != "auto" and not (whole and self.ngrams >= 0):
+            raise ConfigError(
+                f"ngrams is {self.ngrams!r}; expected 'auto', or a whole number of 0 or more"
+            )
         symbols = holds_text(rows)
         if not isinstance(self.features, str):
             symbols = longest_run(self.features) > 0

@@ -135,7 +135,7 @@ def fit_network(
         subscribers=subscribers,
     )
     longest = longest_run(feature) if recipe.ngrams == "auto" else recipe.ngrams
-    if longest:
+    if longest and longest_run(feature):
         _add_ngrams(network, feature, encoded, truth, (kept, held), longest, recipe)
     temperature = 1.0
     if recipe.calibrate and len(held) and network.ngrams is None:
