@@ -280,7 +280,7 @@ def test_parameters_are_checked_in_fit(parameters, message):
     [
         ("one text", ["a"], "got one text; expected a list"),
         (["a", "b"], ["x"], r"y has shape \(1,\); expected \(2,\)"),
-        (["a", "b"], ["x", "x"], "1 distinct labels"),
+        (["a", "b"], ["x", "x"], "y has 1 class; expected two or more"),
         (["a", 3], ["x", "y"], "row 2 is int"),
         (np.zeros((2, 3)) + [np.inf, 0, 0], [0, 1], "infinite"),
         ([np.zeros((3, 2)), np.zeros((3, 1))], [0, 1], "row 2 has shape"),

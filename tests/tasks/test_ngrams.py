@@ -129,8 +129,8 @@ def test_rare_classes_count_alike_when_balanced():
     feature = Words.fit(rows)
     inputs = feature.encode(["a"]).batch([0])
     scores = [
-        fitted(feature, rows, truth, balanced=balanced)[0](inputs.values["ids"], inputs.lengths)
-        for balanced in (False, True)
+        fitted(feature, rows, truth, class_weight=weight)[0](inputs.values["ids"], inputs.lengths)
+        for weight in (None, "balanced")
     ]
     assert scores[1][0, 1] - scores[1][0, 0] > scores[0][0, 1] - scores[0][0, 0]
 

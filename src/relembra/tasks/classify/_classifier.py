@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags, column_or_1d
 
 from relembra._errors import ConfigError, DataError
 from relembra.data import Feature
@@ -61,7 +62,8 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         weight for each class that logistic regression finds. ``auto`` takes 2 for words and pieces
         of words, 4 for characters, 3 for other symbols; 0 for numbers, which have none.
     class_weight
-        ``balanced`` makes rare classes count as much as frequent ones.
+        ``balanced`` makes rare classes count as much as frequent ones; or a weight by label, 1
+        for labels without one.
     validation
         Share of the rows, of each class alike, that training does not learn from: when the error
         there no longer falls, it stops. 0 trains for all steps.
@@ -81,7 +83,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     class_counts_
         (K,) rows of each label in the training data.
     n_features_in_
-        K, numbers in a step; T for an array ``(n, T)``; only where X holds numbers.
+        The last dimension of X where it is an array of numbers; there for no other X.
     feature_
         The fitted feature.
     recipe_
@@ -161,8 +163,10 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             The directory holds a checkpoint, and neither `resume` nor `force` is given.
         """
         rows = rows_of(X)
-        recipe = self.recipe_for(rows)
         self.classes_, truth = _classes(y, len(rows))
+        recipe = self.recipe_for(rows, self.classes_)
+        if isinstance(rows, np.ndarray):
+            self.n_features_in_ = rows.shape[-1]
         self.class_counts_ = np.bincount(truth, minlength=len(self.classes_))
         self.feature_ = fit_feature(self.features, rows)
         self.recipe_ = recipe
@@ -181,22 +185,28 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:  # noqa: N803
         """Return the most likely label of each row, (n,)."""
-        best = self.decision_function(X).argmax(1)
+        best = self._scores(X).argmax(1)
         labels: np.ndarray[Any, Any] = self.classes_[best]
         return labels
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
         """Return the calibrated probability of each label, (n, K), in the order of `classes_`."""
-        return softmax(self.decision_function(X))
+        return softmax(self._scores(X))
 
     def decision_function(self, X: Any) -> Floats:  # noqa: N803
         """Return scores (n, K) whose softmax are the probabilities.
+
+        Of two classes, as scikit-learn has it, the second's less the first's, (n,).
 
         Raises
         ------
         DataError
             The rows are not such as training had.
         """
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+
+    def _scores(self, X: Any) -> Floats:  # noqa: N803
         self._check_fitted()
         encoded = self.feature_.encode(rows_of(X))
         return class_scores(self.fitted_.network, encoded) / self.fitted_.temperature
@@ -252,8 +262,15 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         pieces = pieces_of(self.feature_, x)
         return Saliency(self.classes_[place], float(chances[place]), pieces, weights)
 
-    def recipe_for(self, rows: Any) -> Recipe:
+    def recipe_for(self, rows: Any, classes: Any = ()) -> Recipe:
         """Return the settings that `fit` uses for such rows: those given, the others by the data.
+
+        Parameters
+        ----------
+        rows
+            As X of `fit`.
+        classes
+            The labels, sorted, where `class_weight` has some of them.
 
         Raises
         ------
@@ -261,8 +278,11 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             A parameter makes no sense.
         """
         self.check_settings(embedding=Embedding, trunk=Trunk, training=Training)
-        if self.class_weight not in (None, "balanced"):
-            raise ConfigError(f"class_weight is {self.class_weight!r}; expected None or 'balanced'")
+        if not isinstance(self.class_weight, dict) and self.class_weight not in (None, "balanced"):
+            raise ConfigError(
+                f"class_weight is {self.class_weight!r}; expected 'balanced', a weight for each "
+                "label, or None"
+            )
         whole = isinstance(self.ngrams, int) and not isinstance(self.ngrams, bool)
         if self.ngrams != "auto" and not (whole and self.ngrams >= 0):
             raise ConfigError(
@@ -278,7 +298,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             pooling=usual.pooling if self.pooling is None else self.pooling,
             training=settle(self.training, usual.training),
             ngrams=self.ngrams,
-            class_weight=self.class_weight,
+            class_weight=_by_class(self.class_weight, np.asarray(classes)),
             validation=usual.validation if self.validation is None else self.validation,
             calibrate=self.calibrate,
         )
@@ -288,8 +308,14 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         """The seed of all random choices."""
         return settle(self.training, DEFAULT_TRAINING).seed
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # missing values are marked
+        return tags
+
     def _parameters(self) -> dict[str, Any]:
-        return super()._parameters() | dataclasses.asdict(self.recipe_)
+        own = {"class_weight": self.class_weight}
+        return super()._parameters() | dataclasses.asdict(self.recipe_) | own
 
     def _config(self) -> dict[str, Any]:
         return {
@@ -301,19 +327,43 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     def _restore(self, saved: SavedModel) -> None:
         self.classes_ = np.array(saved.config["classes"])
         self.class_counts_ = np.array(saved.config["class_counts"])
-        self.recipe_ = self.recipe_for([])
+        if isinstance(self.class_weight, dict):  # JSON has made text of the labels
+            named = {str(label): label for label in self.classes_.tolist()}
+            self.class_weight = {named[n]: weight for n, weight in self.class_weight.items()}
+        self.recipe_ = self.recipe_for([], self.classes_)
         network = make_network(saved.feature, self.recipe_, len(self.classes_))
         network.add_ngrams(saved.network, saved.feature)
         network.load_state_dict(saved.network)
         self.fitted_ = Fitted(network.eval(), float(saved.config["temperature"]), None)
 
 
+def _by_class(weights: ClassWeight, classes: np.ndarray[Any, Any]) -> ClassWeight:
+    """Return weights by label as those of the classes, (K,).
+
+    Raises
+    ------
+    ConfigError
+        There is a weight for a label that the data does not have.
+    """
+    if not isinstance(weights, dict):
+        return weights
+    known = classes.tolist()
+    strange = [label for label in weights if label not in known]
+    if strange:
+        raise ConfigError(f"class_weight has {strange[0]!r}; the labels are {known}")
+    return tuple(float(weights.get(label, 1.0)) for label in known)
+
+
 def _classes(y: Any, rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return the labels, sorted, and the number of each row's label (n,)."""
+    if y is None:
+        raise DataError("Classifier requires y to be passed, but the target y is None")
     given = np.asarray(y)
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = column_or_1d(given, warn=True)
     if given.ndim != 1 or len(given) != rows:
         raise DataError(f"y has shape {given.shape}; expected ({rows},), a label for each row of X")
     classes, truth = np.unique(given, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"y has {len(classes)} distinct labels; expected two or more")
+        raise DataError(f"y has {len(classes)} class; expected two or more")
     return classes, truth.reshape(-1).astype(np.int64)

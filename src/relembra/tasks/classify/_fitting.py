@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,7 +34,7 @@ __all__ = ["ClassWeight", "Fitted", "Recipe", "class_scores", "fit_network", "ma
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
-ClassWeight = Literal["balanced"] | None
+ClassWeight = Literal["balanced"] | Mapping[Any, float] | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def fit_network(
     training = recipe.training
     kept, held = hold_out(len(truth), recipe.validation, training.seed, labels=truth)
     network = make_network(feature, recipe, classes)
-    weights = _weights(truth[kept], classes) if recipe.class_weight == "balanced" else None
+    weights = _weights(recipe.class_weight, truth[kept], classes)
     source = SequenceBatches(
         encoded,
         torch.from_numpy(truth),
@@ -155,7 +155,7 @@ def _add_ngrams(
     """Put n-grams beside a trained network; the held-out rows say how much of either counts."""
     kept, held = parts
     classes = network.head.out_features
-    some: dict[str, Any] = {"longest": longest, "balanced": recipe.class_weight == "balanced"}
+    some: dict[str, Any] = {"longest": longest, "class_weight": _by_code(recipe.class_weight)}
     found = fit_ngrams(feature, encoded, truth, classes, kept, **some)
     if found is None:
         return
@@ -200,8 +200,17 @@ class _Rows:
         return self.encoded.batch(self.rows[indices])
 
 
-def _weights(truth: Ints, classes: int) -> Tensor:
-    """Return weights (K,) that make the classes count alike, 1 on average over the rows."""
+def _by_code(weights: ClassWeight) -> Any:
+    """Return weights as scikit-learn takes them, the classes being 0 to K - 1."""
+    return dict(enumerate(weights)) if isinstance(weights, tuple) else weights
+
+
+def _weights(given: ClassWeight, truth: Ints, classes: int) -> Tensor | None:
+    """Return weights (K,); balanced ones make the classes count alike, 1 on average over rows."""
+    if isinstance(given, tuple):
+        return torch.tensor(given)
+    if given is None:
+        return None
     counts = np.bincount(truth, minlength=classes)
     return torch.from_numpy(len(truth) / (classes * np.maximum(counts, 1))).float()
 
@@ -214,6 +223,6 @@ def _identity(
         "trunk": recipe.trunk.get_params(),  # type: ignore[attr-defined]
         "embedding": recipe.embedding.get_params(),  # type: ignore[attr-defined]
         "pooling": recipe.pooling,
-        "class_weight": recipe.class_weight,
+        "class_weight": str(recipe.class_weight),
         "data": fingerprint(encoded, truth, held),
     }

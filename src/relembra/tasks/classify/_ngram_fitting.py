@@ -42,7 +42,7 @@ def fit_ngrams(
     rows: Ints,
     *,
     longest: int,
-    balanced: bool = False,
+    class_weight: Any = None,
 ) -> NGramPath | None:
     """Learn the weights of runs of symbols; None where there is no symbol.
 
@@ -62,8 +62,8 @@ def fit_ngrams(
         Numbers of those to learn from, of each class at least one.
     longest
         Symbols in the longest run, 1 or more.
-    balanced
-        Whether rare classes count as much as frequent ones.
+    class_weight
+        As scikit-learn takes it, the classes being 0 to K - 1.
     """
     from scipy import sparse
     from sklearn.linear_model import LogisticRegression
@@ -86,8 +86,7 @@ def fit_ngrams(
         spelling = spelling[:, often]
         spelling = spelling @ sparse.diags(_SPELLING * _scale(pieces[:, often], truth, classes))
         parts.append(norm @ runs.counts(0, len(rows)) @ spelling)
-    weighting = "balanced" if balanced else None
-    model = LogisticRegression(C=_STRENGTH, max_iter=200, class_weight=weighting)
+    model = LogisticRegression(C=_STRENGTH, max_iter=200, class_weight=class_weight)
     model.fit(sparse.hstack(parts).tocsr(), truth)
     weights, bias = model.coef_.T, model.intercept_
     if classes == 2:
