@@ -31,7 +31,10 @@ def evaluate_classify(request: EvaluateRequest) -> None:
         request.terminal.say(note)
     with blaming(request.data):
         majority = Majority(np.repeat(model.classes_, model.class_counts_))
-        models: list[tuple[str, Any]] = [(model.trunk.cell, model), (majority.name, majority)]
+        models: list[tuple[str, Any]] = [
+            (model.recipe_.trunk.cell, model),
+            (majority.name, majority),
+        ]
         found = evaluate_all(models, data.rows, data.labels)
     name = data_name(request.data)
     folder = given_folder(request.out) if request.out else fresh_folder("evaluate", name)

@@ -18,6 +18,7 @@ from relembra.nn._onnx import from_onnx as from_onnx
 from relembra.nn._onnx import to_onnx as to_onnx
 from relembra.nn._pooling import Pooling as Pooling
 from relembra.nn._pooling import PoolingKind as PoolingKind
+from relembra.nn._pooling import sum_over_steps as sum_over_steps
 from relembra.nn._quantiles import QuantileHead as QuantileHead
 from relembra.nn._quantiles import check_levels as check_levels
 from relembra.nn._quantiles import pinball_loss as pinball_loss
@@ -62,4 +63,5 @@ __all__ = [
     "save_keras_weights",
     "temporal_penalty",
     "to_onnx",
+    "sum_over_steps",
 ]

@@ -3,6 +3,8 @@
 from relembra.tasks._sequence._batches import SequenceBatch as SequenceBatch
 from relembra.tasks._sequence._batches import SequenceBatches as SequenceBatches
 from relembra.tasks._sequence._batches import fingerprint as fingerprint
+from relembra.tasks._sequence._changes import Changes as Changes
+from relembra.tasks._sequence._changes import settle as settle
 from relembra.tasks._sequence._encoder import FrameEncoder as FrameEncoder
 from relembra.tasks._sequence._encoder import make_encoder as make_encoder
 from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
@@ -13,6 +15,7 @@ from relembra.tasks._sequence._model_file import load_sequence_model as load_seq
 from relembra.tasks._sequence._model_file import rebuilding as rebuilding
 from relembra.tasks._sequence._model_file import save_sequence_model as save_sequence_model
 from relembra.tasks._sequence._predicting import in_order as in_order
+from relembra.tasks._sequence._saving import SequenceEstimator as SequenceEstimator
 from relembra.tasks._sequence._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks._sequence._settings import Embedding as Embedding
 from relembra.tasks._sequence._tables import ENDINGS as ENDINGS
@@ -23,11 +26,13 @@ __all__ = [
     "JobFiles",
     "DEFAULT_EMBEDDING",
     "ENDINGS",
+    "Changes",
     "Embedding",
     "FrameEncoder",
     "SavedModel",
     "SequenceBatch",
     "SequenceBatches",
+    "SequenceEstimator",
     "SettingsEstimator",
     "check_ending",
     "fingerprint",
@@ -37,5 +42,6 @@ __all__ = [
     "make_encoder",
     "rebuilding",
     "save_sequence_model",
+    "settle",
     "write_table",
 ]

@@ -8,7 +8,6 @@ from typing import Any
 
 from sklearn.base import clone
 
-from relembra._config import replace
 from relembra._errors import DataError
 from relembra._random import derive
 from relembra.tasks._sequence import JobFiles, hold_out
@@ -87,7 +86,7 @@ def run_classify(
         raise DataError("there are no labels to learn from, or to score on")
     held_out = "rows of a file of their own, which training never saw"
     if test is None:
-        seed = derive(classifier.training.seed, "test")
+        seed = derive(classifier.seed, "test")
         kept, held = hold_out(len(data), share, seed, labels=data.labels)
         if not len(held):
             raise DataError(
@@ -98,7 +97,7 @@ def run_classify(
         held_out = "rows that were held out at random, which training never saw"
     model: Classifier = clone(classifier)
     models: list[tuple[str, Predictor]] = []
-    for name, one in _networks(model, compare):
+    for name, one in _networks(model, data, compare):
         say(f"training: {name}")
         one.fit(
             data.rows,
@@ -117,13 +116,15 @@ def run_classify(
     return ClassifyJob(model, found, held_out, files)
 
 
-def _networks(model: Classifier, compare: bool) -> list[tuple[str, Classifier]]:
-    networks: list[tuple[str, Classifier]] = [(model.trunk.cell, model)]
-    if compare and model.trunk.cell != "feedforward":
+def _networks(model: Classifier, data: LabelledRows, compare: bool) -> list[tuple[str, Classifier]]:
+    cell = model.recipe_for(data.rows).trunk.cell
+    networks: list[tuple[str, Classifier]] = [(cell, model)]
+    if compare and cell != "feedforward":
         other: Classifier = clone(model)
         plain = {"bidirectional": False, "recurrent_dropout": 0.0, "weight_drop": 0.0}
         off = {"zoneout": 0.0, "layer_norm": False, "recompute": False}
-        other.trunk = replace(model.trunk, cell="feedforward", **plain, **off)
+        changes = {"cell": "feedforward", **plain, **off}
+        other.set_params(**{f"trunk__{name}": value for name, value in changes.items()})
         networks.append(("without memory", other))
     return networks
 
@@ -136,7 +137,7 @@ def _baselines(
         say(f"training: {BagOfWords.name}")
         bag = BagOfWords(
             model.feature_, data.rows, data.labels,
-            share=model.validation, seed=model.training.seed,
+            share=model.recipe_.validation, seed=model.seed,
         )  # fmt: skip
         baselines.append((bag.name, bag))
     return [*baselines, (Majority.name, Majority(data.labels))]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
-from relembra.data import Inputs
+from relembra.data import Feature, Inputs
 from relembra.nn import Linear, Pooling, PoolingKind, Trunk
+from relembra.tasks.classify._ngrams import NGramPath
 
 __all__ = ["SequenceNetwork"]
 
@@ -23,6 +26,11 @@ class SequenceNetwork(nn.Module):
         How the steps become one vector.
     classes
         K.
+
+    Attributes
+    ----------
+    ngrams
+        What is added to the scores of symbols, once it was fitted beside the network.
     """
 
     def __init__(
@@ -35,13 +43,25 @@ class SequenceNetwork(nn.Module):
         self.pooling = Pooling(pooling, size, bidirectional=trunk.bidirectional)
         self.dropout = nn.Dropout(trunk.dropout)
         self.head = Linear(size, classes)
+        self.ngrams: NGramPath | None = None
+
+    def add_ngrams(self, tensors: Mapping[str, Tensor], feature: Feature) -> None:
+        """Add the n-grams that a ``state_dict`` has, if it has any, for it to be loaded."""
+        name = "ngrams."
+        own = {n.removeprefix(name): t for n, t in tensors.items() if n.startswith(name)}
+        if own:
+            self.ngrams = NGramPath.of(own, int(feature.size))  # type: ignore[attr-defined]
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return (B, K) scores, before the softmax."""
-        return self.scores(self.encoder(**inputs.values), inputs.lengths)
+        scores = self.scores(self.encoder(**inputs.values), inputs.lengths)
+        if self.ngrams is None:
+            return scores
+        straight: Tensor = self.ngrams(inputs.values["ids"], inputs.lengths)
+        return scores + straight
 
     def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Return (B, K) scores of encoded steps (B, T, I)."""
+        """Return (B, K) scores of encoded steps (B, T, I), without those of n-grams."""
         output, _ = self.trunk.walk(vectors, lengths=lengths)
         pooled = self.dropout(self.pooling(output, lengths))
         scores: Tensor = self.head(pooled)

@@ -231,12 +231,13 @@ def _add_training(report: Report, model: Classifier) -> None:
 
 
 def _model_lines(model: Classifier) -> list[str]:
-    trunk, fitted = model.trunk, model.fitted_
+    recipe, fitted = model.recipe_, model.fitted_
+    trunk = recipe.trunk
     weights = sum(p.numel() for p in fitted.network.parameters())
     both = ", reading both ways" if trunk.bidirectional else ""
     return [
         f"{model.feature_.kind.replace('_', ' ')}, {trunk.cell}, {trunk.units} units, "
-        f"{trunk.layers} layer{'s' * (trunk.layers > 1)}{both}, {model.pooling} over the steps; "
+        f"{trunk.layers} layer{'s' * (trunk.layers > 1)}{both}, {recipe.pooling} over the steps; "
         f"{weights:,} weights.",
         f"Scores are divided by a temperature of {fitted.temperature:.2f}.",
     ]

@@ -42,7 +42,8 @@ def explain(network: SequenceNetwork, inputs: Inputs, label: int) -> Floats:
     """Return the weights (T,) of the steps of one row for a class.
 
     The gradient of the class's score, less the mean score of all, with respect to the encoded
-    step, times the encoded step (Shrikumar et al. 2016; Denil et al. 2014 for text).
+    step, times the encoded step (Shrikumar et al. 2016; Denil et al. 2014 for text). What n-grams
+    add to the scores counts for the steps at which they end.
 
     Parameters
     ----------
@@ -58,8 +59,13 @@ def explain(network: SequenceNetwork, inputs: Inputs, label: int) -> Floats:
     if not vectors.numel():
         return np.zeros(0)
     (gradient,) = torch.autograd.grad(scores[label] - scores.mean(), vectors)
-    weights: Floats = (gradient * vectors.detach()).sum(2)[0].double().numpy()
-    return weights
+    weights = (gradient * vectors.detach()).sum(2)[0]
+    if network.ngrams is not None:
+        steps = network.ngrams.steps(inputs.values["ids"])[0]  # (T, K + 1)
+        own = (steps[:, label] - steps[:, :-1].mean(1)) / steps[:, -1].sum().clamp(min=1).sqrt()
+        weights = weights + own
+    found: Floats = weights.double().numpy()
+    return found
 
 
 def pieces_of(feature: Feature, row: Any) -> list[str] | None:
