@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from relembra.data import Audio, Feature, ImageScan
 from relembra.report import Best, Report, format_number, training_figure
 from relembra.tasks.classify._classifier import Classifier
 from relembra.tasks.classify._data import LabelledRows
@@ -202,11 +204,21 @@ def _shown(model: Classifier, row: Any) -> tuple[str, str]:
     found = model.saliency(row)
     best = [int(i) for i in np.argsort(-found.weights)[:3] if found.weights[i] > 0]
     if found.pieces is None:
-        steps = ", ".join(str(i + 1) for i in sorted(best))
-        return f"{len(row):,} steps", f"steps {steps}" if steps else "\N{EN DASH}"
+        name = Path(*row.parts[-2:]) if isinstance(row, Path) else f"{len(found.weights):,} steps"
+        return str(name), _places(model.feature_, sorted(best))
     text = row if isinstance(row, str) else " ".join(row)
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
     return shown, ", ".join(dict.fromkeys(found.pieces[i] for i in best)) or "\N{EN DASH}"
+
+
+def _places(feature: Feature, steps: Sequence[int]) -> str:
+    """Return where the steps are: the time of a recording, or their numbers."""
+    if isinstance(feature, Audio):
+        spectrum = feature.spectrum
+        times = [f"{step * spectrum.step / spectrum.rate:.2f} s" for step in steps]
+        return ", ".join(times) or "\N{EN DASH}"
+    what = feature.scan if isinstance(feature, ImageScan) else "steps"
+    return f"{what} {', '.join(str(step + 1) for step in steps)}" if steps else "\N{EN DASH}"
 
 
 def _add_training(report: Report, model: Classifier) -> None:
