@@ -30,7 +30,7 @@ def test_frames_are_those_of_the_definition(tmp_path) -> None:
     power = np.abs(np.fft.rfft(piece)) ** 2
     mel = np.log(librosa.filters.mel(sr=RATE, n_fft=256, n_mels=20, fmin=60.0) @ power)
     standard = (mel - feature.mean.numpy()) / feature.scale.numpy()
-    loud = mel > mel.max() - 10  # the rest is cut to silence
+    loud = mel > mel.max() - 5  # the rest may be cut to silence
     np.testing.assert_allclose(found[frame].numpy()[loud], standard[loud], atol=1e-3)
 
 
@@ -109,6 +109,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path) -> None:
         ({"bands": 200}, "200 bands do not fit"),
         ({"bands": 0}, "bands=0"),
         ({"hop": 0.0}, "hop=0.0"),
+        ({"depth": -3.0}, "depth=-3.0"),
         ({"rate": None}, "rate of samples in arrays is not known"),
     ],
 )

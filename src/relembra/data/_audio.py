@@ -62,6 +62,7 @@ class Audio:
         window: float = 0.032,
         hop: float = 0.01,
         bands: int = 40,
+        depth: float = 40.0,
         deltas: bool = False,
         centre: bool = True,
     ) -> Audio:
@@ -77,8 +78,10 @@ class Audio:
         window, hop
             Seconds that a frame sees, and from a frame to the next.
         bands
-            Mel bands, from 60 Hz to half the rate; what is more than 60 dB under the loudest of a
-            recording counts as silence.
+            Mel bands, from 60 Hz to half the rate.
+        depth
+            Decibels under the loudest of a recording at which silence begins: the noise of the
+            room tells nothing.
         deltas
             Whether the first and second differences over 5 frames stand beside the bands.
         centre
@@ -106,7 +109,7 @@ class Audio:
             if not isinstance(first, Path):
                 raise ConfigError("the rate of samples in arrays is not known; say rate=16000")
             rate = min(rate_of(first, place), _HIGHEST)
-        spectrum = Spectrum(rate, window, hop, bands, deltas, centre)
+        spectrum = Spectrum(rate, window, hop, bands, depth, deltas, centre)
         frames = Frames.fit(_frames(spectrum, rows))
         return cls(spectrum, frames.mean, frames.scale)
 
@@ -155,6 +158,7 @@ class Audio:
             field(values, "window", float),
             field(values, "hop", float),
             field(values, "bands", int),
+            field(values, "depth", float),
             field(values, "deltas", bool),
             field(values, "centre", bool),
         )

@@ -16,7 +16,6 @@ from relembra.data._types import Floats32
 __all__ = ["Spectrum", "import_audio", "rate_of"]
 
 _LOWEST = 60.0
-_RANGE = 1e-6  # what is more than 60 dB under the loudest part of a recording is silence
 _LEAST = 1e-10
 _DELTA = 5
 
@@ -37,6 +36,7 @@ class Spectrum:
     window: float = 0.032
     hop: float = 0.01
     bands: int = 40
+    depth: float = 40.0
     deltas: bool = False
     centre: bool = True
 
@@ -44,11 +44,11 @@ class Spectrum:
         import_audio()
         import librosa
 
-        if self.rate < 1 or self.width < 2 or self.step < 1 or self.bands < 1:
+        if min(self.rate, self.width - 1, self.step, self.bands) < 1 or not self.depth > 0:
             raise ConfigError(
-                f"rate={self.rate}, window={self.window}, hop={self.hop}, bands={self.bands}: "
-                "expected samples a second, seconds of two or more samples, seconds of one or "
-                "more, and one band or more"
+                f"rate={self.rate}, window={self.window}, hop={self.hop}, bands={self.bands}, "
+                f"depth={self.depth}: expected samples a second, seconds of two or more samples, "
+                "seconds of one or more, one band or more, and decibels above 0"
             )
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a band that no frequency falls into
@@ -101,7 +101,8 @@ class Spectrum:
             n_mels=self.bands,
             fmin=_LOWEST,
         )
-        bands = np.log(np.maximum(power, max(_RANGE * float(power.max()), _LEAST)))
+        silence = max(10 ** (-self.depth / 10) * float(power.max()), _LEAST)
+        bands = np.log(np.maximum(power, silence))
         if self.centre:
             bands -= bands.mean(1, keepdims=True)
         if self.deltas:
