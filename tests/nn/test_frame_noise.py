@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from relembra._errors import ConfigError
-from relembra.nn import FrameNoise
+from relembra.nn import FrameNoise, TempoNoise
 
 
 def test_inference_leaves_frames_alone() -> None:
@@ -47,3 +47,21 @@ def test_a_warp_reads_between_the_bands() -> None:
 def test_shares_only(setting) -> None:
     with pytest.raises(ConfigError, match=f"{setting} is 1.5; expected a share"):
         FrameNoise(4, **{setting: 1.5})
+
+
+def test_tempo_stretches_each_sequence_to_its_new_length() -> None:
+    torch.manual_seed(0)
+    lengths = torch.tensor([9, 5, 1] * 60)
+    ramp = torch.arange(9.0)[None, :, None].expand(180, 9, 2).clone()
+    ramp[torch.arange(9) >= lengths[:, None]] = 99.0  # padding must not be read
+    found, played = TempoNoise(0.4)(ramp, lengths)
+    assert found.shape == (180, int(played.max()), 2)
+    for row, old, new in zip(found, lengths.tolist(), played.tolist(), strict=True):
+        assert round(0.6 * old) <= new <= round(1.4 * old)
+        expected = torch.linspace(0, old - 1, new) if new > 1 else torch.zeros(1)
+        assert torch.allclose(row[:new, 0], expected, atol=1e-5)
+    assert len(set(played[::3].tolist())) > 4
+    noise = TempoNoise(0.4).eval()
+    assert noise(ramp, lengths) == (ramp, lengths)
+    with pytest.raises(ConfigError, match="share is 1"):
+        TempoNoise(1)

@@ -111,7 +111,7 @@ def test_arrays_of_samples_and_of_images(tmp_path) -> None:
 
 def test_noise_is_a_function_of_the_seed(tmp_path) -> None:
     rows, labels = read(recordings, tmp_path)
-    noise = {"embedding__warp": 0.2, "embedding__step_mask": 0.3, "training__steps": 6}
+    noise = {"embedding__warp": 0.2, "embedding__tempo": 0.3, "training__steps": 6}
     one, same, plain = (
         small(**settings).fit(rows, labels).predict_proba(rows)
         for settings in (noise, noise, {"training__steps": 6})
@@ -130,6 +130,7 @@ def test_the_report_names_the_files_that_are_mistaken(tmp_path) -> None:
         worst = wrong.rows[found[0].mistakes(1)[0]]
         assert f"{worst.parent.name}/{worst.name}" in report
         assert where in report.split("The worst mistakes")[-1]
+        assert ('<img alt="" src="data:image/png' in report) == (make is images)
 
 
 def test_what_does_not_fit_is_said(tmp_path) -> None:

@@ -4,6 +4,7 @@ from relembra.nn._crf import LinearChainCRF as LinearChainCRF
 from relembra.nn._embedding import TokenEmbedding as TokenEmbedding
 from relembra.nn._feedforward import FeedForward as FeedForward
 from relembra.nn._frame_noise import FrameNoise as FrameNoise
+from relembra.nn._frame_noise import TempoNoise as TempoNoise
 from relembra.nn._image_network import ImageNetwork as ImageNetwork
 from relembra.nn._keras_files import from_keras as from_keras
 from relembra.nn._keras_files import load_keras_weights as load_keras_weights
@@ -52,6 +53,7 @@ __all__ = [
     "RecurrentLayer",
     "RecurrentTrunk",
     "Reversed",
+    "TempoNoise",
     "TokenEmbedding",
     "Trunk",
     "WordCharacterEmbedding",

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from relembra._errors import ConfigError
 
-__all__ = ["FrameNoise"]
+__all__ = ["FrameNoise", "TempoNoise"]
 
 
 class FrameNoise(nn.Module):
@@ -63,17 +63,68 @@ class FrameNoise(nn.Module):
         return noisy
 
 
+class TempoNoise(nn.Module):
+    """Play sequences of frames faster or slower in training; leave them alone in inference.
+
+    Source: Ko et al., "Audio augmentation for speech recognition" (2015), there on samples.
+
+    Parameters
+    ----------
+    share
+        A sequence becomes longer or shorter by a factor from 1 - share to 1 + share.
+
+    Raises
+    ------
+    ConfigError
+        The share is not in [0, 1).
+
+    Examples
+    --------
+    >>> noise = TempoNoise(0.5).eval()
+    >>> frames, lengths = noise(torch.zeros(1, 8, 3), torch.tensor([8]))
+    >>> frames.shape, lengths
+    (torch.Size([1, 8, 3]), tensor([8]))
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        if not 0 <= share < 1:
+            raise ConfigError(f"share is {share!r}; expected a share in [0, 1)")
+        self.share = share
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, T, K) and (B,) to (B, T', K) and (B,)."""
+        if not self.training or not frames.numel():
+            return frames, lengths
+        factors = torch.empty(lengths.shape).uniform_(1 - self.share, 1 + self.share)
+        played = (lengths * factors.to(lengths.device)).round().long().clamp_(min=1)
+        pace = (lengths - 1).clamp(min=0) / (played - 1).clamp(min=1)  # old steps for a new one
+        steps = torch.arange(int(played.max()), device=frames.device)
+        places = torch.minimum(steps * pace[:, None], (lengths - 1).clamp(min=0)[:, None])
+        return _between(frames, places, 1), played
+
+
+def _between(frames: Tensor, places: Tensor, axis: int) -> Tensor:
+    """Read along an axis at places (B, n) that may lie between two, in proportion."""
+    last = frames.shape[axis] - 1
+    low = places.floor().clamp_(max=max(last - 1, 0))
+    shape = [len(places), *[1] * (frames.ndim - 1)]
+    shape[axis] = places.shape[1]
+    whole = [*frames.shape]
+    whole[axis] = places.shape[1]
+    index = low.long().view(shape).expand(whole)
+    share = (places - low).view(shape)
+    return torch.lerp(
+        frames.gather(axis, index), frames.gather(axis, (index + 1).clamp(max=last)), share
+    )
+
+
 def _warped(frames: Tensor, warp: float) -> Tensor:
     """Read band k of each row at k times the row's factor, between two bands in proportion."""
     rows, bands = frames.shape[0], frames.shape[3]
     factors = torch.empty(rows, 1, device=frames.device).uniform_(1 - warp, 1 + warp)
-    places = (torch.arange(bands, device=frames.device) * factors).clamp_(max=bands - 1)  # (B, K)
-    low = places.floor().clamp_(max=max(bands - 2, 0))
-    share = (places - low)[:, None, None, :]
-    index = low.long()[:, None, None, :].expand_as(frames)
-    return torch.lerp(
-        frames.gather(3, index), frames.gather(3, (index + 1).clamp_(max=bands - 1)), share
-    )
+    places = (torch.arange(bands, device=frames.device) * factors).clamp_(max=bands - 1)
+    return _between(frames, places, 3)
 
 
 def _runs(frames: Tensor, length: int, share: float) -> Tensor:

@@ -34,6 +34,9 @@ class Embedding:
     band_mask, step_mask
         Training hides up to this share of neighbouring bands (or channels, or pixels of a row),
         and of neighbouring steps.
+    tempo
+        Training plays each sequence of frames faster or slower by up to this share; for
+        classifiers only, as a tag belongs to its step.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class Embedding:
     warp: float = 0.0
     band_mask: float = 0.0
     step_mask: float = 0.0
+    tempo: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in (("size", 1), ("characters", 1), ("character_units", 1), ("frames", 0)):
@@ -59,7 +63,9 @@ class Embedding:
                 raise ConfigError(
                     f"Embedding.{name} is {value!r}; expected a whole number of {least} or more"
                 )
-        rates = ("dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask")
+        rates = (
+            "dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask", "tempo"
+        )  # fmt: skip
         for name in rates:
             rate = getattr(self, name)
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:

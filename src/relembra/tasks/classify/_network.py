@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from relembra.data import Inputs
-from relembra.nn import Linear, Pooling, PoolingKind, Trunk
+from relembra.nn import Linear, Pooling, PoolingKind, TempoNoise, Trunk
 
 __all__ = ["SequenceNetwork"]
 
@@ -23,12 +23,20 @@ class SequenceNetwork(nn.Module):
         How the steps become one vector.
     classes
         K.
+    tempo
+        In training, sequences of frames are played faster or slower by up to this share.
     """
 
     def __init__(
-        self, encoder: nn.Module, trunk: Trunk, pooling: PoolingKind, classes: int
+        self,
+        encoder: nn.Module,
+        trunk: Trunk,
+        pooling: PoolingKind,
+        classes: int,
+        tempo: float = 0.0,
     ) -> None:
         super().__init__()
+        self.tempo = TempoNoise(tempo) if tempo else None
         self.encoder = encoder
         self.trunk = trunk.build(int(encoder.output_size))  # type: ignore[arg-type]
         size = self.trunk.output_size
@@ -38,7 +46,11 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return (B, K) scores, before the softmax."""
-        return self.scores(self.encoder(**inputs.values), inputs.lengths)
+        values, lengths = inputs
+        if self.tempo is not None and "frames" in values:
+            frames, lengths = self.tempo(values["frames"], lengths)
+            values = {**values, "frames": frames}
+        return self.scores(self.encoder(**values), lengths)
 
     def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Return (B, K) scores of encoded steps (B, T, I)."""

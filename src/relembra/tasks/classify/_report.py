@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from relembra.data import Audio, Feature, ImageScan
-from relembra.report import Best, Report, format_number, training_figure
+from relembra.report import Best, Picture, Report, format_number, training_figure
 from relembra.tasks.classify._classifier import Classifier
 from relembra.tasks.classify._data import LabelledRows
 from relembra.tasks.classify._evaluation import Evaluation
@@ -18,6 +19,7 @@ __all__ = ["SCORE_HEADER", "build_report", "score_rows", "verdict_lines"]
 
 _MISTAKES, _LONGEST, _MOST_LABELS = 20, 240, 30
 _BINS = 10
+_THUMBNAIL = 64
 
 SCORE_HEADER = ("Model", "Accuracy", "Macro F1", "Log loss", "Calibration error")
 
@@ -205,10 +207,24 @@ def _shown(model: Classifier, row: Any) -> tuple[str, str]:
     best = [int(i) for i in np.argsort(-found.weights)[:3] if found.weights[i] > 0]
     if found.pieces is None:
         name = Path(*row.parts[-2:]) if isinstance(row, Path) else f"{len(found.weights):,} steps"
-        return str(name), _places(model.feature_, sorted(best))
+        return _pictured(model.feature_, row, str(name)), _places(model.feature_, sorted(best))
     text = row if isinstance(row, str) else " ".join(row)
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
     return shown, ", ".join(dict.fromkeys(found.pieces[i] for i in best)) or "\N{EN DASH}"
+
+
+def _pictured(feature: Feature, row: Any, name: str) -> str:
+    """Return the name of a row, with a small picture where it is an image file."""
+    if not isinstance(feature, ImageScan) or not isinstance(row, Path):
+        return name
+    from PIL import Image
+
+    file = io.BytesIO()
+    with Image.open(row) as image:
+        small = image.convert("RGB")
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    small.save(file, "PNG")
+    return Picture(name, file.getvalue())
 
 
 def _places(feature: Feature, steps: Sequence[int]) -> str:
