@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relembra.cli._output import blaming, data_name, fresh_folder, given_folder, remove_if_empty
@@ -42,13 +43,15 @@ def predict_classify(request: PredictRequest) -> None:
 
 
 def _pieces(model: Any, request: PredictRequest) -> Iterator[dict[str, list[Any]]]:
+    from relembra.data import ImageSequence
     from relembra.tasks.classify import chunks_of
 
-    done = 0
-    for rows in chunks_of(request.data, text=request.text, part=request.part):
+    done, clips = 0, isinstance(model.feature_, ImageSequence)
+    for rows in chunks_of(request.data, text=request.text, part=request.part, clips=clips):
         chances = model.predict_proba(rows)
         columns = {
             "row": list(range(done + 1, done + 1 + len(rows))),
+            **_file_names(rows),
             "label": model.classes_[chances.argmax(1)].tolist(),
             "confidence": chances.max(1).tolist(),
         }
@@ -56,3 +59,8 @@ def _pieces(model: Any, request: PredictRequest) -> Iterator[dict[str, list[Any]
             columns[f"p_{label}"] = column.tolist()
         yield columns
         done += len(rows)
+
+
+def _file_names(rows: Any) -> dict[str, list[str]]:
+    """Return the column that names files, where the rows are files."""
+    return {"file": [str(row) for row in rows]} if isinstance(rows[0], Path) else {}

@@ -50,7 +50,8 @@ def classify(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="CSV, TSV, Parquet or JSON lines with a text and a label column; .ts or .npz.",
+            help="CSV, TSV, Parquet or JSON lines with a text and a label column; .ts or .npz; "
+            "a folder of recordings or images, in a folder for each label.",
         ),
     ],
     text: TextColumn = None,
@@ -71,7 +72,8 @@ def classify(
     features: Annotated[
         str,
         typer.Option(
-            help="auto, words, characters, words+characters, subwords, symbols or frames.",
+            help="auto, words, characters, words+characters, subwords, symbols, frames, audio, "
+            "rows, columns or pixels (of images), or clips.",
             rich_help_panel=_MODEL,
         ),
     ] = "auto",
@@ -102,9 +104,9 @@ def classify(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Learn to give each text or sequence one label.
+    """Learn to give each text, sequence, recording or image one label.
 
-    Examples: `relembra train classify reviews.csv`,
+    Examples: `relembra train classify reviews.csv`, `relembra train classify recordings/`,
     `relembra train classify gestures.npz --part train --test-part test --cell gru`
     """
     from relembra.tasks import Classifier

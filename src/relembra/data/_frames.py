@@ -86,6 +86,11 @@ class Frames:
         return cls(mean, scale, missing if gaps is None else gaps)
 
     @property
+    def bands(self) -> int:
+        """K, channels of the raw frames."""
+        return len(self.mean)
+
+    @property
     def channels(self) -> int:
         """Channels of the frames that a network gets: K, or 3 K with gaps."""
         return len(self.mean) * (3 if self.gaps else 1)

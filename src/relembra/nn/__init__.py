@@ -3,6 +3,9 @@
 from relembra.nn._crf import LinearChainCRF as LinearChainCRF
 from relembra.nn._embedding import TokenEmbedding as TokenEmbedding
 from relembra.nn._feedforward import FeedForward as FeedForward
+from relembra.nn._frame_noise import FrameNoise as FrameNoise
+from relembra.nn._frame_noise import TempoNoise as TempoNoise
+from relembra.nn._image_network import ImageNetwork as ImageNetwork
 from relembra.nn._keras_files import from_keras as from_keras
 from relembra.nn._keras_files import load_keras_weights as load_keras_weights
 from relembra.nn._keras_files import save_keras_weights as save_keras_weights
@@ -38,6 +41,8 @@ __all__ = [
     "LSTM",
     "RNN",
     "FeedForward",
+    "FrameNoise",
+    "ImageNetwork",
     "Linear",
     "LinearChainCRF",
     "LockedDropout",
@@ -49,6 +54,7 @@ __all__ = [
     "RecurrentLayer",
     "RecurrentTrunk",
     "Reversed",
+    "TempoNoise",
     "TokenEmbedding",
     "Trunk",
     "WordCharacterEmbedding",

@@ -12,6 +12,7 @@ from relembra.report._figures_lines import horizon_figure as horizon_figure
 from relembra.report._figures_lines import training_figure as training_figure
 from relembra.report._page import Report as Report
 from relembra.report._tables import Best as Best
+from relembra.report._tables import Picture as Picture
 from relembra.report._tables import Table as Table
 from relembra.report._tables import format_number as format_number
 from relembra.report._tables import score_table as score_table
@@ -23,6 +24,7 @@ __all__ = [
     "Figure",
     "FigureChoice",
     "HeldOut",
+    "Picture",
     "Report",
     "SeriesView",
     "Table",

@@ -43,18 +43,21 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
-    """Give each sequence one label: texts, symbols, numeric sequences of unequal length.
+    """Give each sequence one label: texts, symbols, numbers, recordings, images, videos.
 
     X is a list of n texts, or of n arrays ``(T_i, K)`` or ``(T_i,)``, or an array ``(n, T, K)`` or
-    ``(n, T)``: NaN is a missing value. y holds n labels, numbers or strings. `score` is the
-    accuracy.
+    ``(n, T)``: NaN is a missing value; or a list of n paths (`pathlib.Path`) of recordings, images,
+    videos or folders of images. y holds n labels, numbers or strings. `score` is the accuracy.
 
     Parameters
     ----------
     features
-        ``auto`` takes words of texts, and numbers as frames; or ``words``, ``characters``,
-        ``words+characters``, ``subwords`` (needs ``relembra[subwords]``), ``symbols`` (an alphabet,
-        of which any other letter is an error), ``frames``; or a feature of `relembra.data`.
+        ``auto`` takes words of texts, numbers as frames, and of paths what their endings say; or
+        ``words``, ``characters``, ``words+characters``, ``subwords`` (needs
+        ``relembra[subwords]``), ``symbols`` (an alphabet, of which any other letter is an error),
+        ``frames``; ``audio`` (needs ``relembra[audio]``); ``rows``, ``columns`` or ``pixels`` of
+        images, files or arrays ``(H, W)`` or ``(H, W, 3)`` (files need ``relembra[images]``);
+        ``clips``, sequences of images; or a feature of `relembra.data`, fitted with other settings.
     pooling
         How the steps become one vector: ``last``, ``mean``, ``max`` or ``attention``.
     ngrams

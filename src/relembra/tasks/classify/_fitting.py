@@ -76,7 +76,9 @@ def make_network(feature: Feature, recipe: Recipe, classes: int) -> SequenceNetw
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(recipe.training.seed, "weights"))
         encoder = make_encoder(feature, recipe.embedding)
-        return SequenceNetwork(encoder, recipe.trunk, recipe.pooling, classes)
+        return SequenceNetwork(
+            encoder, recipe.trunk, recipe.pooling, classes, recipe.embedding.tempo
+        )
 
 
 def fit_network(

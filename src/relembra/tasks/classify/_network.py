@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from relembra.data import Feature, Inputs
-from relembra.nn import Linear, Pooling, PoolingKind, Trunk
+from relembra.nn import Linear, Pooling, PoolingKind, TempoNoise, Trunk
 from relembra.tasks.classify._ngrams import NGramPath
 
 __all__ = ["SequenceNetwork"]
@@ -26,6 +26,8 @@ class SequenceNetwork(nn.Module):
         How the steps become one vector.
     classes
         K.
+    tempo
+        In training, sequences of frames are played faster or slower by up to this share.
 
     Attributes
     ----------
@@ -34,9 +36,15 @@ class SequenceNetwork(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, trunk: Trunk, pooling: PoolingKind, classes: int
+        self,
+        encoder: nn.Module,
+        trunk: Trunk,
+        pooling: PoolingKind,
+        classes: int,
+        tempo: float = 0.0,
     ) -> None:
         super().__init__()
+        self.tempo = TempoNoise(tempo) if tempo else None
         self.encoder = encoder
         self.trunk = trunk.build(int(encoder.output_size))  # type: ignore[arg-type]
         size = self.trunk.output_size
@@ -54,10 +62,14 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return (B, K) scores, before the softmax."""
-        scores = self.scores(self.encoder(**inputs.values), inputs.lengths)
+        values, lengths = inputs
+        if self.tempo is not None and "frames" in values:
+            frames, lengths = self.tempo(values["frames"], lengths)
+            values = {**values, "frames": frames}
+        scores = self.scores(self.encoder(**values), lengths)
         if self.ngrams is None:
             return scores
-        straight: Tensor = self.ngrams(inputs.values["ids"], inputs.lengths)
+        straight: Tensor = self.ngrams(values["ids"], lengths)
         return scores + straight
 
     def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:

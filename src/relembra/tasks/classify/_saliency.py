@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from relembra.data import Feature, Inputs, Subwords, WordCharacters, Words
+from relembra.data import (
+    Audio,
+    Feature,
+    ImageScan,
+    ImageSequence,
+    Inputs,
+    Subwords,
+    WordCharacters,
+    Words,
+)
 from relembra.tasks.classify._network import SequenceNetwork
 
 __all__ = ["Saliency", "explain", "pieces_of"]
@@ -69,7 +78,9 @@ def explain(network: SequenceNetwork, inputs: Inputs, label: int) -> Floats:
 
 
 def pieces_of(feature: Feature, row: Any) -> list[str] | None:
-    """Return what the steps of a text are; None for numeric frames."""
+    """Return what the steps of a text are; None for numeric frames, recordings and images."""
+    if isinstance(feature, Audio | ImageScan | ImageSequence):
+        return None
     if isinstance(feature, WordCharacters):
         return feature.words.words(row)
     if isinstance(feature, Words):

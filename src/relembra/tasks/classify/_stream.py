@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from relembra._errors import ConfigError, DataError
-from relembra.data import Feature, Frames, Subwords
+from relembra.data import Audio, Feature, Frames, ImageScan, ImageSequence, Subwords
 from relembra.nn import RecurrentLayer
 from relembra.tasks.classify._calibration import softmax
 from relembra.tasks.classify._network import SequenceNetwork
@@ -61,6 +61,11 @@ class ClassStream:
             raise ConfigError(
                 "pieces of words depend on what follows them, so they cannot be streamed; train "
                 "with features='characters', 'words' or 'words+characters'"
+            )
+        if isinstance(feature, Audio | ImageScan | ImageSequence):
+            raise ConfigError(
+                "recordings and images are read whole, so they cannot be streamed; train with "
+                "features='frames' on frames of your own"
             )
         self._feature, self._network = feature, network.eval()
         self._temperature, self._classes = temperature, classes
