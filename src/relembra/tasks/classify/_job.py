@@ -8,10 +8,9 @@ from typing import Any
 
 from sklearn.base import clone
 
-from relembra._config import replace
 from relembra._errors import DataError
 from relembra._random import derive
-from relembra.tasks._sequence import JobFiles, hold_out
+from relembra.tasks._sequence import JobFiles
 from relembra.tasks.classify._baselines import BagOfWords, Majority
 from relembra.tasks.classify._classifier import Classifier
 from relembra.tasks.classify._data import LabelledRows
@@ -87,14 +86,7 @@ def run_classify(
         raise DataError("there are no labels to learn from, or to score on")
     held_out = "rows of a file of their own, which training never saw"
     if test is None:
-        seed = derive(classifier.training.seed, "test")
-        kept, held = hold_out(len(data), share, seed, labels=data.labels)
-        if not len(held):
-            raise DataError(
-                f"{len(data)} rows are too few to hold {100 * share:.0f} % of each label out; give "
-                "more, or a test file"
-            )
-        data, test = data.take(kept), data.take(held)
+        data, test = data.split(share, derive(classifier.training.seed, "test"))
         held_out = "rows that were held out at random, which training never saw"
     model: Classifier = clone(classifier)
     models: list[tuple[str, Predictor]] = []
@@ -121,9 +113,7 @@ def _networks(model: Classifier, compare: bool) -> list[tuple[str, Classifier]]:
     networks: list[tuple[str, Classifier]] = [(model.trunk.cell, model)]
     if compare and model.trunk.cell != "feedforward":
         other: Classifier = clone(model)
-        plain = {"bidirectional": False, "recurrent_dropout": 0.0, "weight_drop": 0.0}
-        off = {"zoneout": 0.0, "layer_norm": False, "recompute": False}
-        other.trunk = replace(model.trunk, cell="feedforward", **plain, **off)
+        other.trunk = model.trunk.without_memory()
         networks.append(("without memory", other))
     return networks
 

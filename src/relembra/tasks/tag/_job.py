@@ -8,7 +8,6 @@ from typing import Any
 
 from sklearn.base import clone
 
-from relembra._config import replace
 from relembra._errors import DataError
 from relembra._random import derive
 from relembra.evaluation import MostFrequentTag
@@ -122,8 +121,6 @@ def _networks(model: Tagger, compare: bool) -> list[tuple[str, Tagger]]:
     networks: list[tuple[str, Tagger]] = [(model.trunk.cell, model)]
     if compare and model.trunk.cell != "feedforward":
         other: Tagger = clone(model)
-        plain = {"bidirectional": False, "recurrent_dropout": 0.0, "weight_drop": 0.0}
-        off = {"zoneout": 0.0, "layer_norm": False, "recompute": False}
-        other.trunk = replace(model.trunk, cell="feedforward", **plain, **off)
+        other.trunk = model.trunk.without_memory()
         networks.append(("without memory", other))
     return networks
