@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra._random import generator
 from relembra.tasks import Classifier
 from relembra.tasks.classify import BagOfWords
@@ -39,7 +40,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(10)))
+    json_option(parser)
     args = parser.parse_args()
+    scores: list[Score] = []
     torch.set_num_threads(1)
     texts, labels = read(args.data)
     place = generator(0, "folds").permutation(len(texts)) % 10
@@ -56,6 +59,10 @@ def main() -> None:
             theirs.append(float(np.mean(bag.predict(rest) == labels[late])))
             print(f"seed {seed}, fold {fold}: {ours[-1]:.4f}, bag of words {theirs[-1]:.4f}, "
                   f"{seconds:.0f} s of one core", flush=True)  # fmt: skip
+        folds = -len(args.folds)
+        for name, found in ((model.trunk.cell, ours), ("bag of words", theirs)):
+            scores.append({"model": name, "seed": seed, "accuracy": np.mean(found[folds:])})
+    write_scores(args, scores)
     print(f"mean {np.mean(ours):.4f}, bag of words {np.mean(theirs):.4f}; published {PUBLISHED}")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.tasks import Classifier
 from relembra.tasks.classify import LabelledRows, read_labelled
 
@@ -37,7 +38,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--sets", nargs="+", default=list(SETS))
+    json_option(parser)
     args = parser.parse_args()
+    listed: list[Score] = []
     torch.set_num_threads(1)
     for name in args.sets:
         train, test = (read(args.data, name, part) for part in ("train", "test"))
@@ -50,6 +53,11 @@ def main() -> None:
         found = " ".join(f"{score:.4f}" for score in scores)
         print(f"{name}: {found}, mean {np.mean(scores):.4f}, {seconds:.0f} s of one core a seed",
               flush=True)  # fmt: skip
+        listed += [
+            {"data": name, "model": model.trunk.cell, "seed": seed, "accuracy": score}
+            for seed, score in zip(args.seeds, scores, strict=True)
+        ]
+    write_scores(args, listed)
 
 
 if __name__ == "__main__":
