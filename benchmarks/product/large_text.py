@@ -3,10 +3,10 @@
     python -m benchmarks.product.large_text
     python -m benchmarks.product.large_text --gigabytes 0.1 --limit 1.5
 
-The text is made for the purpose (words drawn at random, in blocks that repeat) and deleted in the end. The
-limit is the kernel's RLIMIT_DATA: all memory of the process's own, but not the pages of mapped
-files, which the kernel takes back when it needs them. The text, its tokens and the limit each
-stand in the table, beside the peaks of own and of mapped pages that were resident.
+The text is made for the purpose (words drawn at random, in blocks that repeat) and deleted in the
+end. The limit is the kernel's RLIMIT_DATA: all memory of the process's own, but not the pages of
+mapped files, which the kernel takes back when it needs them. Beside the limit stand the sizes of
+the text and of its tokens, and the peaks of own and of mapped pages that were resident.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LETTERS = np.array(list("etaoinshrdlucmfwypvbgkq"))
 
 
 def write(path: Path, size: int) -> None:
-    """Write blocks of about a quarter of a megabyte, drawn from 64, until there are so many bytes."""
+    """Write blocks of a quarter of a megabyte, drawn from 64, until there are so many bytes."""
     draw = np.random.default_rng(0)
     words = ["".join(draw.choice(LETTERS, draw.integers(2, 10))) for _ in range(20_000)]
     chances = 1 / np.arange(10, 10 + len(words))
