@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra._random import generator
 from relembra.data import Words
 from relembra.tasks import Classifier
@@ -62,31 +63,37 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(10)))
+    json_option(parser)
     args = parser.parse_args()
+    scores: list[Score] = []
     torch.set_num_threads(1)
     texts, labels = read(args.data)
     place = generator(0, "folds").permutation(len(texts)) % 10
     others: dict[int, tuple[float, float]] = {}
     means = []
     for seed in args.seeds:
-        scores = []
+        ours = []
         for fold in args.folds:
             early, late = np.flatnonzero(place != fold), np.flatnonzero(place == fold)
             some, rest = [texts[i] for i in early], [texts[i] for i in late]
             began = time.process_time()
             model = Classifier().set_params(training__seed=seed).fit(some, labels[early])
             seconds = time.process_time() - began
-            scores.append(model.score(rest, labels[late]))
+            ours.append(model.score(rest, labels[late]))
             if fold not in others:
                 bag = BagOfWords(model.feature_, some, labels[early], share=0.1, seed=0)
                 found = bag.predict(rest), naive_bayes_svm(some, labels[early], rest)
                 others[fold] = tuple(float(np.mean(one == labels[late])) for one in found)
-            print(f"seed {seed}, fold {fold}: {scores[-1]:.4f}, bag of words "
+            print(f"seed {seed}, fold {fold}: {ours[-1]:.4f}, bag of words "
                   f"{others[fold][0]:.4f}, NB-SVM {others[fold][1]:.4f}, {seconds:.0f} s of one "
                   "core", flush=True)  # fmt: skip
-        means.append(float(np.mean(scores)))
+        means.append(float(np.mean(ours)))
+        scores.append({"model": model.recipe_.trunk.cell, "seed": seed, "accuracy": means[-1]})
         print(f"seed {seed}: mean {means[-1]:.4f}", flush=True)
     bag, svm = np.mean(list(others.values()), axis=0)
+    scores += [{"model": name, "accuracy": float(one)}
+               for name, one in (("bag of words", bag), ("NB-SVM", svm))]  # fmt: skip
+    write_scores(args, scores)
     print(f"mean {np.mean(means):.4f}, spread of the seeds {np.std(means):.4f}; bag of words "
           f"{bag:.4f}, NB-SVM {svm:.4f}; published {PUBLISHED}")  # fmt: skip
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.tasks import Classifier
 
 TRAINING = 2000
@@ -27,7 +28,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    json_option(parser)
     args = parser.parse_args()
+    scores: list[Score] = []
     torch.set_num_threads(1)
     with gzip.open(args.data / "splice.tsv.gz", "rt") as file:
         rows = [line.split("\t") for line in file.read().splitlines()]
@@ -41,6 +44,8 @@ def main() -> None:
         error = 1 - model.score(letters[TRAINING:], labels[TRAINING:])
         seconds = time.process_time() - began
         print(f"seed {seed}: error {error:.4f}, {seconds:.0f} s; published {PUBLISHED}", flush=True)
+        scores.append({"model": model.trunk.cell, "seed": seed, "error": error})
+    write_scores(args, scores)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.data import read_texts
 from relembra.evaluation import classification_scores
 from relembra.tasks import Classifier
@@ -29,7 +30,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--features", default="auto")
     parser.add_argument("--tune", action="store_true", help="score on a part of the training part")
+    json_option(parser)
     args = parser.parse_args()
+    scores: list[Score] = []
     torch.set_num_threads(1)
     data = read_texts(args.data / "told_br.tsv.gz", text="text", label="toxic")
     labels = np.array(data.labels)
@@ -49,6 +52,9 @@ def main() -> None:
         )
         print(f"seed {seed}: {ours:.4f}, bag of words {theirs:.4f}, {seconds:.0f} s of one core",
               flush=True)  # fmt: skip
+        scores.append({"model": model.trunk.cell, "seed": seed, "macro F1": ours})
+        scores.append({"model": "bag of words", "seed": seed, "macro F1": theirs})
+    write_scores(args, scores)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.data import Frames
 from relembra.tasks import Classifier
 from relembra.tasks.classify import LabelledRows, read_labelled
@@ -61,7 +62,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--sets", nargs="+", default=list(SETS))
+    json_option(parser)
     args = parser.parse_args()
+    listed: list[Score] = []
     torch.set_num_threads(1)
     ours, theirs = [], []
     for name in args.sets:
@@ -77,6 +80,11 @@ def main() -> None:
         found = " ".join(f"{score:.4f}" for score in scores)
         print(f"{name}: {found}, mean {ours[-1]:.4f}, spread {np.std(scores):.4f}; DTW-1NN "
               f"{theirs[-1]:.4f}; {seconds:.0f} s of one core a seed", flush=True)  # fmt: skip
+        listed += [
+            {"data": name, "model": model.recipe_.trunk.cell, "seed": seed, "accuracy": score}
+            for seed, score in zip(args.seeds, scores, strict=True)
+        ] + [{"data": name, "model": "DTW-1NN", "accuracy": theirs[-1]}]
+    write_scores(args, listed)
     better = np.sign(np.array(ours) - np.array(theirs))
     print(f"mean accuracy {np.mean(ours):.4f}, DTW-1NN {np.mean(theirs):.4f}; mean rank "
           f"{np.mean(1.5 - better / 2):.2f}, DTW-1NN {np.mean(1.5 + better / 2):.2f}")  # fmt: skip

@@ -124,6 +124,12 @@ def test_evaluation_on_other_data(train, relembra, reviews, folder):
     model = Classifier.load("trained/model.safetensors")
     assert found["metrics"]["accuracy"] == pytest.approx(model.score(rows, labels))
     assert found["confusion"]["labels"] == ["meh", "neg", "pos"]
+    assert [one["model"] for one in found["baselines"]] == ["most frequent class"]
+    beside = relembra("evaluate", "trained/model.safetensors", "later.csv", "--train", reviews,
+                      "--json")  # fmt: skip
+    bag, majority = json.loads(beside.out)["baselines"]
+    assert bag["model"] == "bag of words, logistic regression" and bag["accuracy"] > 0.8
+    assert majority == found["baselines"][0]
     assert (folder / found["files"]["report"]).is_file()
     assert relembra("evaluate", "trained/model.safetensors", "later.csv", "--out", "x").code == 0
     again = relembra("evaluate", "trained/model.safetensors", "later.csv", "--out", "x")

@@ -79,6 +79,12 @@ def test_evaluate_writes_a_report(relembra, conll, trained, folder) -> None:
     assert done.code == 0, done.err
     assert 0 <= json.loads(done.out)["metrics"]["accuracy"] <= 1
     assert (folder / "judged" / "report.html").exists()
+    assert json.loads(done.out)["baselines"] == []
+    beside = relembra("evaluate", model, conll, "--train", conll, "--json")
+    (baseline,) = json.loads(beside.out)["baselines"]
+    assert baseline["model"] == "most frequent tag" and baseline["accuracy"] == 1
+    twice = relembra("evaluate", model, conll, "--train", conll, "--train", conll)
+    assert twice.code == 2 and "is compared by one file, got 2" in twice.err
 
 
 def test_frames_with_a_tag_each(relembra, folder) -> None:

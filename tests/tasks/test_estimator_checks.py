@@ -7,8 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from relembra.tasks import Classifier
 
 # Each with the reason why it cannot hold; docs/reference.md says the same.
-EXCEPTIONS: dict[str, str] = {
-}
+EXCEPTIONS: dict[str, str] = {}
 
 
 def quick():

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from relembra._errors import ConfigError, DataError
+from relembra._errors import ConfigError, DataError, RelembraError
 from relembra.training import ProgressBar, Subscriber
 
 __all__ = [
     "Interrupted",
     "Terminal",
     "blaming",
+    "check_resume",
     "data_name",
     "fresh_folder",
     "given_folder",
+    "job_folder",
     "remove_if_empty",
     "set_threads",
 ]
@@ -61,6 +63,13 @@ class Terminal:
         """Print the JSON object, when one was asked for."""
         if self.as_json:
             print(json.dumps(_plain(values), ensure_ascii=False))
+
+    def files(self, files: dict[str, Path], seconds: float) -> None:
+        """Print which files were written, and how long it took."""
+        self.say("")
+        for kind, path in files.items():
+            self.say(f"{kind:>8}: {path}")
+        self.say(f"{seconds:8.1f} seconds")
 
     def watcher(self) -> Callable[[str], list[Subscriber]]:
         """Return what makes the progress bar of a training."""
@@ -127,6 +136,31 @@ def remove_if_empty(folder: Path) -> None:
     """Leave no empty folder behind when nothing came of a job."""
     with contextlib.suppress(OSError):
         folder.rmdir()
+
+
+@contextlib.contextmanager
+def job_folder(job: str, name: str, out: Path | None) -> Iterator[Path]:
+    """Make the folder of a job.
+
+    Where nothing came of the job no empty folder stays, and after Ctrl-C people are told how to go
+    on.
+    """
+    ours = out is None or not out.exists()
+    folder = given_folder(out) if out else fresh_folder(job, name)
+    try:
+        yield folder
+    except RelembraError:
+        if ours:
+            remove_if_empty(folder)
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; to go on, add: --resume --out {folder}") from None
+
+
+def check_resume(resume: bool, out: Path | None) -> None:
+    """Raise `ConfigError` where it is not said which run is to go on."""
+    if resume and out is None:
+        raise ConfigError("--resume needs --out: the folder whose run is to go on")
 
 
 def set_threads(threads: int) -> None:

@@ -15,6 +15,10 @@ from relembra.tasks._sequence._model_file import load_sequence_model as load_seq
 from relembra.tasks._sequence._model_file import rebuilding as rebuilding
 from relembra.tasks._sequence._model_file import save_sequence_model as save_sequence_model
 from relembra.tasks._sequence._predicting import in_order as in_order
+from relembra.tasks._sequence._running import check_free as check_free
+from relembra.tasks._sequence._running import networks_of as networks_of
+from relembra.tasks._sequence._running import parts_of as parts_of
+from relembra.tasks._sequence._running import train_all as train_all
 from relembra.tasks._sequence._saving import SequenceEstimator as SequenceEstimator
 from relembra.tasks._sequence._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks._sequence._settings import Embedding as Embedding
@@ -35,13 +39,17 @@ __all__ = [
     "SequenceEstimator",
     "SettingsEstimator",
     "check_ending",
+    "check_free",
     "fingerprint",
     "hold_out",
     "in_order",
     "load_sequence_model",
     "make_encoder",
+    "networks_of",
+    "parts_of",
     "rebuilding",
     "save_sequence_model",
     "settle",
+    "train_all",
     "write_table",
 ]

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 
 from relembra._config import replace
@@ -51,6 +51,17 @@ class SettingsEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         for whole, parts in changes.items():
             setattr(self, whole, self._changed(whole, parts))
         return self
+
+    def settled(self, rows: Any) -> Self:
+        """Return a copy, not fitted, with the settings that follow from the data spelled out.
+
+        Parameters
+        ----------
+        rows
+            As X of ``fit``.
+        """
+        copy: Self = clone(self)
+        return copy
 
     def _changed(self, whole: str, parts: dict[str, Any]) -> Any:
         old = getattr(self, whole)

@@ -10,6 +10,7 @@ from relembra.tasks.classify._evaluation import Evaluation as Evaluation
 from relembra.tasks.classify._evaluation import evaluate_all as evaluate_all
 from relembra.tasks.classify._job import ClassifyFiles as ClassifyFiles
 from relembra.tasks.classify._job import ClassifyJob as ClassifyJob
+from relembra.tasks.classify._job import baselines_of as baselines_of
 from relembra.tasks.classify._job import run_classify as run_classify
 from relembra.tasks.classify._report import SCORE_HEADER as SCORE_HEADER
 from relembra.tasks.classify._report import build_report as build_report
@@ -37,6 +38,7 @@ __all__ = [
     "Majority",
     "Saliency",
     "StreamAnswer",
+    "baselines_of",
     "build_report",
     "chunks_of",
     "evaluate_all",

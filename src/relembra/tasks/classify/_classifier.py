@@ -306,6 +306,13 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             calibrate=self.calibrate,
         )
 
+    def settled(self, rows: Any) -> Self:
+        """Return a copy, not fitted, with what `recipe_for` would take for such rows."""
+        recipe, copy = self.recipe_for(rows), super().settled(rows)
+        for name in (*self.decided_by_data, "pooling", "validation"):
+            setattr(copy, name, getattr(recipe, name))
+        return copy
+
     @property
     def seed(self) -> int:
         """The seed of all random choices."""

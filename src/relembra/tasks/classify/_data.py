@@ -13,6 +13,7 @@ import numpy as np
 
 from relembra._errors import DataError
 from relembra.data import find_files, medium_of, open_texts, read_files, read_frames, read_texts
+from relembra.tasks._sequence import hold_out
 from relembra.tasks.classify._features import subset
 
 __all__ = ["LabelledRows", "chunks_of", "is_frames", "read_labelled"]
@@ -47,6 +48,22 @@ class LabelledRows:
         """Return some of the rows."""
         labels = None if self.labels is None else self.labels[indices]
         return LabelledRows(subset(self.rows, indices), labels, self.notes)
+
+    def split(self, share: float, seed: int) -> tuple[LabelledRows, LabelledRows]:
+        """Return what stays and what is held out of each label alike, chosen by the seed.
+
+        Raises
+        ------
+        DataError
+            Nothing would be held out.
+        """
+        kept, held = hold_out(len(self), share, seed, labels=self.labels)
+        if not len(held):
+            raise DataError(
+                f"{len(self)} rows are too few to hold {100 * share:.0f} % of each label out; give "
+                "more, or a test file"
+            )
+        return self.take(kept), self.take(held)
 
 
 def is_frames(path: str | os.PathLike[str]) -> bool:

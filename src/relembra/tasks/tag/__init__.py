@@ -9,6 +9,7 @@ from relembra.tasks.tag._evaluation import tag_scores as tag_scores
 from relembra.tasks.tag._job import TagFiles as TagFiles
 from relembra.tasks.tag._job import TagJob as TagJob
 from relembra.tasks.tag._job import run_tag as run_tag
+from relembra.tasks.tag._job import score_baseline as score_baseline
 from relembra.tasks.tag._report import build_report as build_report
 from relembra.tasks.tag._report import score_table as score_table
 from relembra.tasks.tag._report import verdict_lines as verdict_lines
@@ -30,6 +31,7 @@ __all__ = [
     "check_tag_ending",
     "read_tag_data",
     "run_tag",
+    "score_baseline",
     "score_table",
     "tag_scores",
     "verdict_lines",
