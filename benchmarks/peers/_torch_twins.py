@@ -22,7 +22,7 @@ from relembra.tasks.generate._network import LanguageNetwork
 from relembra.tasks.tag._network import TaggingNetwork
 
 Rows = list[Tensor]
-PLAIN = ("cell", "units", "layers", "bidirectional", "dropout", "input_dropout")
+PLAIN = ("cell", "units", "layers", "bidirectional", "dropout", "input_dropout", "weight_drop")
 
 
 class Body(nn.Module):
@@ -47,8 +47,28 @@ class Body(nn.Module):
             nn.Dropout(trunk.dropout),
         )
         self.size = trunk.units * (2 if trunk.bidirectional else 1)
+        self.weight_drop = trunk.weight_drop
+
+    def walk(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Read rows of one length; weights are dropped as Merity et al. (2018) do it."""
+        if not (self.training and self.weight_drop):
+            return self.rnn(x, state)
+        if state is None:
+            state = (x.new_zeros(self.rnn.num_layers, len(x), self.rnn.hidden_size),) * 2
+        weights = [
+            functional.dropout(w, self.weight_drop) if name.startswith("weight_hh") else w
+            for name, w in self.rnn.named_parameters()
+        ]
+        between = self.rnn.dropout
+        output, *state = torch.lstm(
+            x, state, weights, True, self.rnn.num_layers, between, True, False, True
+        )
+        return output, state
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Read rows of unequal length."""
+        if self.weight_drop:
+            raise ValueError("the twin drops weights only where all rows are of one length")
         packed = pack_padded_sequence(
             self.input_dropout(x), lengths, batch_first=True, enforce_sorted=False
         )
@@ -96,7 +116,7 @@ class Characters(nn.Module):
         self.state = None
 
     def loss(self, inputs: Rows, targets: Rows) -> Tensor:
-        output, state = self.body.rnn(self.embedding(torch.stack(inputs)), self.state)
+        output, state = self.body.walk(self.embedding(torch.stack(inputs)), self.state)
         self.state = tuple(part.detach() for part in state)
         features = self.projection(self.body.dropout(output))
         scores = functional.linear(features, self.embedding.weight, self.bias)

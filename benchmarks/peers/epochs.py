@@ -1,7 +1,7 @@
 """Wall time of an epoch of the recipes, beside the same models written directly in torch.
 
     python -m benchmarks.peers.epochs --data DATA --threads 1 2
-    python -m benchmarks.peers.epochs --data DATA --clock processor --threads 1 --steps 5
+    python -m benchmarks.peers.epochs --data DATA --clock processor --steps 5 --seconds 0
 
 Ours is the whole training of an estimator as it stands: batches drawn and padded, every step's
 random stream set anew, losses and gradients checked, averaged weights. Theirs is the loop that
@@ -200,9 +200,13 @@ def main() -> None:
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("--steps", type=int, default=STEPS, help="of a turn")
     parser.add_argument("--seconds", type=float, default=30.0, help="for each recipe")
+    parser.add_argument("--rounds", type=int, default=5, help="for each recipe, at least")
     parser.add_argument("--clock", type=table.clock, default="wall", help="wall or processor")
     given = parser.parse_args()
+    if given.clock == "processor" and given.threads != [1]:
+        parser.error("--clock processor adds up the time of all threads: it needs --threads 1")
     machine.show()
+    watch = machine.Watch()
     for count in given.threads:
         print(f"\n{count} thread(s)")
         print(HEAD)
@@ -211,8 +215,9 @@ def main() -> None:
             with table.threads(count):
                 caught = catch(job, lambda run=run: run(given.data))
                 twin = twin_of(caught.objective.module, make)
-                found = measure(caught, twin, given.steps, given.seconds)
+                found = measure(caught, twin, given.steps, given.seconds, given.rounds)
             print(line(name, caught.source.batches(0), found), flush=True)
+    print(watch.busy() or "")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from relembra.tasks.generate import LanguageScores, ngram_baseline, xz_baseline
 
 
 class Row(NamedTuple):
-    """A model and its score."""
+    """A model and its score; `seconds` of training are summed over the cores."""
 
     name: str
     scores: LanguageScores
@@ -33,7 +33,7 @@ def baseline_rows(training: str, test: str, orders: tuple[int, ...] = (5, 8)) ->
 def show(title: str, rows: list[Row]) -> None:
     """Print the table."""
     table = Table(title=title, title_justify="left")
-    for column in ("model", "bits per character", "nats", "perplexity", "seconds", "note"):
+    for column in ("model", "bits per character", "nats", "perplexity", "core seconds", "note"):
         table.add_column(column, justify="left" if column in ("model", "note") else "right")
     for row in rows:
         bits = row.scores.bits_per_character

@@ -45,7 +45,8 @@ def music():
 
 
 def text():
-    language, trunk = Language(embedding=5), Trunk(units=4, layers=2)
+    # So few weights are dropped that none is, and the way that drops them is taken.
+    language, trunk = Language(embedding=5), Trunk(units=4, layers=2, weight_drop=1e-7)
     model = LanguageModel(length=6, language=language, trunk=trunk, training=TRAINING, held_out=0.0)
     return model.fit("o rato roeu a roupa do rei de roma " * 3)
 
@@ -125,6 +126,8 @@ def test_both_are_timed(monkeypatch):
 def test_options_that_torch_lacks_are_refused():
     with pytest.raises(ValueError, match="torch.nn"):
         twins.Body(3, Trunk(units=4, zoneout=0.1))
+    with pytest.raises(ValueError, match="one length"):
+        twins.Body(3, Trunk(units=4, weight_drop=0.1))(torch.zeros(1, 2, 3), torch.tensor([2]))
     caught = epochs.catch(*CASES["last"][:2])
     wider = dataclasses.replace(Trunk(units=4), units=5).build(3)
     with pytest.raises(ValueError, match="parameters"):
