@@ -38,6 +38,7 @@ ELSEWHERE = """
 These need data or more time; each prints a table:
   python -m benchmarks.quality.m4_hourly --data FOLDER/m4 --seeds 0 1 2
   python -m benchmarks.quality.classic_series --data FOLDER
+  python -m benchmarks.peers.epochs --data FOLDER --threads 1 2
   python -m benchmarks.product.large_csv
   python -m benchmarks.engine.kept_weights
   python -m benchmarks.engine.variants --compiled whole --shapes design

@@ -14,7 +14,7 @@ from relembra.tasks.generate import LanguageScores, ngram_baseline, xz_baseline
 
 
 class Row(NamedTuple):
-    """A model and its score."""
+    """A model and its score; `seconds` of training are summed over the cores."""
 
     name: str
     scores: LanguageScores
@@ -47,7 +47,7 @@ def listed(rows: list[Row]) -> list[Score]:
 def show(title: str, rows: list[Row]) -> None:
     """Print the table."""
     table = Table(title=title, title_justify="left")
-    for column in ("model", "bits per character", "nats", "perplexity", "seconds", "note"):
+    for column in ("model", "bits per character", "nats", "perplexity", "core seconds", "note"):
         table.add_column(column, justify="left" if column in ("model", "note") else "right")
     for row in rows:
         bits = row.scores.bits_per_character

@@ -120,8 +120,9 @@ class Ragged:
             m rows, in memory.
         """
         chosen = np.asarray(indices, np.int64)
-        lengths = self.lengths[chosen]
-        values = self.values[flat_positions(self.offsets[:-1][chosen], lengths)]
+        begins, ends = self.offsets[:-1][chosen], self.offsets[1:][chosen]
+        lengths = ends - begins  # of these alone: a batch must not cost more where rows are many
+        values = self.values[flat_positions(begins, lengths)]
         return Ragged(np.asarray(values), offsets_of(lengths))
 
     def padded(self, indices: npt.ArrayLike, fill: float = 0) -> tuple[Tensor, Tensor]:
