@@ -162,7 +162,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(train, reviews, folder
         (["bad.csv"], "text,label\na,x\nb,\n", "bad.csv, line 3, column 'label'"),
         (["bad.csv", "--label", "lable"], "text,label\na,x\n", "did you mean 'label'?"),
         (["bad.csv"], "text,label\na,x\nb,x\n", "rows are too few"),
-        (["bad.csv"], "text,label\n" + "a,x\n" * 20, "1 distinct labels"),
+        (["bad.csv"], "text,label\n" + "a,x\n" * 20, "y has 1 class; expected two or more"),
         (["bad.ts"], "@data\n1,2:oops\n", "bad.ts, line"),
         (["none.csv"], "", "there is no such file"),
         (["bad.csv", "--resume"], "text,label\n", "--resume needs --out"),

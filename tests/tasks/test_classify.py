@@ -278,7 +278,7 @@ def test_parameters_are_checked_in_fit(parameters, message):
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
-        ("one text", ["a"], "got one text; expected a list"),
+        ("one text", ["a"], "got one text or path; expected a list"),
         (["a", "b"], ["x"], r"y has shape \(1,\); expected \(2,\)"),
         (["a", "b"], ["x", "x"], "y has 1 class; expected two or more"),
         (["a", 3], ["x", "y"], "row 2 is int"),

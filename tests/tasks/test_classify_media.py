@@ -13,7 +13,7 @@ from tests.tasks.test_classify import small
 from relembra import ConfigError, DataError
 from relembra.data import Audio, ImageScan, ImageSequence
 from relembra.tasks import Classifier
-from relembra.tasks._sequence import make_encoder
+from relembra.tasks._sequence import DEFAULT_EMBEDDING, make_encoder
 from relembra.tasks.classify import build_report, evaluate_all, read_labelled
 
 
@@ -153,5 +153,5 @@ def test_what_does_not_fit_is_said(tmp_path) -> None:
 
 def test_encoders_of_images_and_their_sizes() -> None:
     feature = ImageSequence.fit(np.zeros((1, 2, 8, 8), np.uint8), height=8, width=8)
-    model = Classifier()
-    assert make_encoder(feature, model.embedding).output_size == model.embedding.size
+    encoder = make_encoder(feature, DEFAULT_EMBEDDING)
+    assert encoder.output_size == DEFAULT_EMBEDDING.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from sklearn.base import clone
 
 from relembra._errors import (
     ArtifactError,
@@ -14,11 +15,13 @@ from relembra._errors import (
     OutputExistsError,
 )
 from relembra.tasks import Classifier, Forecaster, LanguageModel, Tagger
+from relembra.tasks.classify import DEFAULT_TRAINING, DEFAULT_TRUNK
 from relembra.tasks.tune import Between, OneOf, SearchSpace, TuneFiles, search, tune
 from relembra.tasks.tune._space import read_choice
 from relembra.tasks.tune._tuning import configured
 from relembra.training import Evaluated, HistoryRow, Started
 
+SETTLED = Classifier(trunk=DEFAULT_TRUNK, training=DEFAULT_TRAINING)
 SMALL = SearchSpace(units=Between(8, 64), learning_rate=Between(1e-3, 1e-1))
 
 
@@ -52,7 +55,7 @@ class Trainer:
 
 
 def found(**options):
-    return search(Classifier(), Trainer(), space=SMALL, **{"trials": 11, **options})
+    return search(SETTLED, Trainer(), space=SMALL, **{"trials": 11, **options})
 
 
 def test_a_search_finds_what_is_good_and_repeats_itself():
@@ -67,12 +70,12 @@ def test_a_search_finds_what_is_good_and_repeats_itself():
     assert sum(first.importance.values()) == pytest.approx(1)
     most = sorted(first.importance, key=first.importance.get)[-2:]
     assert set(most) == {"units", "learning_rate"}
-    other = search(Classifier().set_params(training__seed=1), Trainer(), space=SMALL, trials=3)
+    other = search(clone(SETTLED).set_params(training__seed=1), Trainer(), space=SMALL, trials=3)
     assert [t.settings for t in other.trials[1:]] != [t.settings for t in first.trials[1:3]]
 
 
 def test_the_estimators_own_settings_come_first():
-    model = Classifier()
+    model = SETTLED
     first = found(trials=1).trials[0].settings
     assert first["units"] == 64  # 100 is outside of the space
     assert (first["cell"], first["layers"]) == ("lstm", 1)
@@ -97,13 +100,11 @@ def test_a_search_that_stopped_goes_on_to_the_same_trials(tmp_path, pruner, mome
     files = TuneFiles(tmp_path / "kept")
     with pytest.raises(KeyboardInterrupt):
         search(
-            Classifier(), Trainer(dies_in=moment), space=SMALL, trials=11, pruner=pruner,
+            SETTLED, Trainer(dies_in=moment), space=SMALL, trials=11, pruner=pruner,
             files=files,
         )  # fmt: skip
     again = Trainer()
-    result = search(
-        Classifier(), again, space=SMALL, trials=11, pruner=pruner, files=files, resume=True
-    )
+    result = search(SETTLED, again, space=SMALL, trials=11, pruner=pruner, files=files, resume=True)
     assert result.trials == whole.trials
     assert result.importance == whole.importance
     # What had ended was not trained again; what had not, goes on in its own folder.
@@ -125,12 +126,12 @@ def test_diverging_trials_are_noted():
             raise DivergenceError("the loss is nan")
         Trainer()(model, **options)
 
-    result = search(Classifier(), fit, space=SMALL, trials=8, pruner="none")
+    result = search(SETTLED, fit, space=SMALL, trials=8, pruner="none")
     gone = [trial for trial in result.trials if trial.state == "diverged"]
     assert gone and all(t.settings["cell"] == "gru" and t.validation is None for t in gone)
     only = SearchSpace(cell=OneOf(("gru",)))
     with pytest.raises(ConfigError, match="diverged in every trial"):
-        search(Classifier(), fit, space=only, trials=2)
+        search(SETTLED, fit, space=only, trials=2)
 
 
 def test_real_trainings_and_their_folders(tmp_path):
@@ -145,7 +146,7 @@ def test_real_trainings_and_their_folders(tmp_path):
 
 
 def test_every_estimator_has_a_space():
-    for estimator in (Forecaster(), Classifier(), Tagger(), LanguageModel()):
+    for estimator in (Forecaster(), SETTLED, Tagger(), LanguageModel()):
         result = search(estimator, Trainer(), trials=1)
         assert result.trials[0].settings["units"] == estimator.trunk.units
         assert type(result.model) is type(estimator)
@@ -155,7 +156,7 @@ def test_every_estimator_has_a_space():
 
 def test_a_trunk_without_memory_can_be_among_the_cells():
     settings = {"cell": "feedforward", "units": 7, "layers": 1, "dropout": 0.1}
-    trunk = configured(Classifier(), settings | {"learning_rate": 0.01}).trunk
+    trunk = configured(SETTLED, settings | {"learning_rate": 0.01}).trunk
     assert (trunk.cell, trunk.units, trunk.bidirectional) == ("feedforward", 7, False)
 
 
@@ -166,7 +167,7 @@ def test_nothing_is_overwritten_and_no_other_search_goes_on(tmp_path):
         found(files=files, trials=2)
     other = SearchSpace(units=Between(8, 32))
     with pytest.raises(ArtifactError, match='units was "8:64", now "8:32"'):
-        search(Classifier(), Trainer(), space=other, files=files, resume=True)
+        search(SETTLED, Trainer(), space=other, files=files, resume=True)
     with pytest.raises(ArtifactError, match="pruner"):
         found(files=files, pruner="none", resume=True)
     assert len(found(files=files, trials=1, force=True).trials) == 1
@@ -180,19 +181,19 @@ def test_what_makes_no_sense_is_said_before_anything_is_written(tmp_path):
         (SearchSpace(units=Between(0, 9)), "at least 1"),
     ):
         with pytest.raises(ConfigError, match=message):
-            search(Classifier(), Trainer(), space=space, files=files)
+            search(SETTLED, Trainer(), space=space, files=files)
     one = {"cell": "gru", "units": 3, "layers": 1, "dropout": 0.0, "learning_rate": 0.1}
     fixed = SearchSpace(**{name: OneOf((value,)) for name, value in one.items()})
     with pytest.raises(ConfigError, match="nothing to search"):
-        search(Classifier(), Trainer(), space=fixed, files=files)
+        search(SETTLED, Trainer(), space=fixed, files=files)
     with pytest.raises(ConfigError, match="unknown pruner"):
         found(pruner="axe")
     with pytest.raises(ConfigError, match="trials is 0"):
         found(trials=0)
     assert not files.folder.exists()
-    blind = Classifier(validation=0).set_params(training__steps=1)
+    few = Classifier().set_params(training__steps=1)
     with pytest.raises(ConfigError, match="holds nothing out"):
-        tune(blind, ["a", "b"] * 4, [0, 1] * 4, directory=files.folder)
+        tune(few, ["a", "b"], [0, 1], directory=files.folder)
     assert not list(files.folder.iterdir())
 
 
