@@ -19,6 +19,8 @@ from relembra.tasks.classify._saliency import Saliency as Saliency
 from relembra.tasks.classify._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks.classify._settings import DEFAULT_TRAINING as DEFAULT_TRAINING
 from relembra.tasks.classify._settings import DEFAULT_TRUNK as DEFAULT_TRUNK
+from relembra.tasks.classify._settings import Defaults as Defaults
+from relembra.tasks.classify._settings import defaults_for as defaults_for
 from relembra.tasks.classify._stream import ClassStream as ClassStream
 from relembra.tasks.classify._stream import StreamAnswer as StreamAnswer
 
@@ -32,6 +34,7 @@ __all__ = [
     "Classifier",
     "ClassifyFiles",
     "ClassifyJob",
+    "Defaults",
     "Evaluation",
     "LabelledRows",
     "Majority",
@@ -39,6 +42,7 @@ __all__ = [
     "StreamAnswer",
     "build_report",
     "chunks_of",
+    "defaults_for",
     "evaluate_all",
     "read_labelled",
     "run_classify",
