@@ -342,7 +342,8 @@ def _width(rows: np.ndarray[Any, Any]) -> int:
         raise DataError(
             f"X has 0 feature(s) (shape={rows.shape}) while a minimum of 1 is required."
         )
-    return rows.shape[-1]
+    width: int = rows.shape[-1]
+    return width
 
 
 def _by_class(weights: ClassWeight, classes: np.ndarray[Any, Any]) -> ClassWeight:
@@ -371,7 +372,7 @@ def _classes(y: Any, rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, A
         given = column_or_1d(given, warn=True)
     if given.ndim != 1 or len(given) != rows:
         raise DataError(f"y has shape {given.shape}; expected ({rows},), a label for each row of X")
-    if given.dtype.kind == "f" and not (np.isfinite(given) & (given % 1 == 0)).all():
+    if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
         raise DataError(
             "y has numbers that are not whole. Unknown label type: continuous; give whole numbers "
             "or text as labels"
