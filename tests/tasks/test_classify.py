@@ -204,7 +204,7 @@ def test_saved_and_loaded_elsewhere_bit_for_bit(tmp_path):
     assert loaded.recipe_ == model.recipe_
 
 
-@pytest.mark.parametrize("labels", [[1, 2], [0.5, 2.5], [True, False], ["a", "b"]])
+@pytest.mark.parametrize("labels", [[1, 2], [1.0, 2.0], [True, False], ["a", "b"]])
 def test_labels_come_back_as_they_were(labels, tmp_path):
     rows = texts(20)[0]
     model = small(training__steps=1).fit(rows, np.array(labels)[np.arange(20) % 2])
@@ -280,6 +280,7 @@ def test_parameters_are_checked_in_fit(parameters, message):
     [
         ("one text", ["a"], "got one text or path; expected a list"),
         (["a", "b"], ["x"], r"y has shape \(1,\); expected \(2,\)"),
+        (["a", "b"], [0.5, 1.0], "Unknown label type: continuous"),
         (["a", "b"], ["x", "x"], "y has 1 class; expected two or more"),
         (["a", 3], ["x", "y"], "row 2 is int"),
         (np.zeros((2, 3)) + [np.inf, 0, 0], [0, 1], "infinite"),

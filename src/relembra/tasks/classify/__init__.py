@@ -20,6 +20,8 @@ from relembra.tasks.classify._saliency import Saliency as Saliency
 from relembra.tasks.classify._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks.classify._settings import DEFAULT_TRAINING as DEFAULT_TRAINING
 from relembra.tasks.classify._settings import DEFAULT_TRUNK as DEFAULT_TRUNK
+from relembra.tasks.classify._settings import Defaults as Defaults
+from relembra.tasks.classify._settings import defaults_for as defaults_for
 from relembra.tasks.classify._stream import ClassStream as ClassStream
 from relembra.tasks.classify._stream import StreamAnswer as StreamAnswer
 
@@ -33,6 +35,7 @@ __all__ = [
     "Classifier",
     "ClassifyFiles",
     "ClassifyJob",
+    "Defaults",
     "Evaluation",
     "LabelledRows",
     "Majority",
@@ -41,6 +44,7 @@ __all__ = [
     "baselines_of",
     "build_report",
     "chunks_of",
+    "defaults_for",
     "evaluate_all",
     "read_labelled",
     "run_classify",

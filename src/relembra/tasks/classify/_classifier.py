@@ -169,7 +169,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         self.classes_, truth = _classes(y, len(rows))
         recipe = self.recipe_for(rows, self.classes_)
         if isinstance(rows, np.ndarray):
-            self.n_features_in_ = rows.shape[-1]
+            self.n_features_in_ = _width(rows)
         self.class_counts_ = np.bincount(truth, minlength=len(self.classes_))
         self.feature_ = fit_feature(self.features, rows)
         self.recipe_ = recipe
@@ -347,6 +347,15 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         self.fitted_ = Fitted(network.eval(), float(saved.config["temperature"]), None)
 
 
+def _width(rows: np.ndarray[Any, Any]) -> int:
+    if not rows.shape[-1]:
+        raise DataError(
+            f"X has 0 feature(s) (shape={rows.shape}) while a minimum of 1 is required."
+        )
+    width: int = rows.shape[-1]
+    return width
+
+
 def _by_class(weights: ClassWeight, classes: np.ndarray[Any, Any]) -> ClassWeight:
     """Return weights by label as those of the classes, (K,).
 
@@ -373,6 +382,11 @@ def _classes(y: Any, rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, A
         given = column_or_1d(given, warn=True)
     if given.ndim != 1 or len(given) != rows:
         raise DataError(f"y has shape {given.shape}; expected ({rows},), a label for each row of X")
+    if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
+        raise DataError(
+            "y has numbers that are not whole. Unknown label type: continuous; give whole numbers "
+            "or text as labels"
+        )
     classes, truth = np.unique(given, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"y has {len(classes)} class; expected two or more")

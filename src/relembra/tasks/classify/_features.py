@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from relembra._errors import ConfigError, DataError
 from relembra.data import (
@@ -63,9 +64,16 @@ def rows_of(X: Any) -> Any:  # noqa: N803  scikit-learn's name
         return X
     if is_path(X):
         raise DataError("got one text or path; expected a list of them: put it into brackets")
+    if issparse(X):
+        raise DataError("X is a sparse matrix, which is not supported; give X.toarray()")
     if not isinstance(X, np.ndarray):
         to_numpy = getattr(X, "to_numpy", None)  # a frame or series of pandas or polars
-        X = to_numpy() if callable(to_numpy) else list(X)  # noqa: N806
+        if callable(to_numpy):
+            X = to_numpy()  # noqa: N806
+        else:
+            X = np.asarray(X) if hasattr(X, "__array__") else list(X)  # noqa: N806
+    if isinstance(X, np.ndarray) and X.dtype.kind == "c":
+        raise DataError("X has complex numbers. Complex data not supported: give real numbers")
     if isinstance(X, np.ndarray) and X.dtype.kind in "OUT":
         flat = X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X
         return flat.tolist() if flat.ndim == 1 else _numbers(X)
