@@ -90,7 +90,7 @@ Output = Annotated[
     Path | None,
     typer.Option(
         "--output",
-        help="File of the predictions: .csv, .jsonl, .parquet or, for tags, .conll "
+        help="File of the predictions: .csv, .jsonl, .parquet or, for tags, .conll and .conllu "
         "[default: in --out].",
     ),
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from relembra._errors import ConfigError, DataError, RelembraError
+from relembra._errors import ConfigError, DataError, OutputExistsError, RelembraError
 from relembra.training import ProgressBar, Subscriber
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "fresh_folder",
     "given_folder",
     "job_folder",
+    "predictions_file",
     "remove_if_empty",
     "set_threads",
 ]
@@ -155,6 +156,29 @@ def job_folder(job: str, name: str, out: Path | None) -> Iterator[Path]:
         raise
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; to go on, add: --resume --out {folder}") from None
+
+
+@contextlib.contextmanager
+def predictions_file(
+    data: Path, output: Path | None, out: Path | None, name: str, *, force: bool
+) -> Iterator[Path]:
+    """Return where predictions go; leave no empty folder behind when nothing came of them.
+
+    That is `output`, or else a file of this name in the folder `out`, or else in a fresh one.
+    """
+    ours, folder = False, None
+    if output is None:
+        ours = out is None or not out.exists()
+        folder = given_folder(out) if out else fresh_folder("predict", data_name(data))
+    path = (folder or Path()) / name if output is None else output
+    if path.exists() and not force:
+        raise OutputExistsError(f"{path} exists; choose another name, or say --force")
+    try:
+        yield path
+    except RelembraError:
+        if folder is not None and ours:
+            remove_if_empty(folder)
+        raise
 
 
 def check_resume(resume: bool, out: Path | None) -> None:

@@ -35,7 +35,12 @@ from relembra.data._schema import PanelSchema as PanelSchema
 from relembra.data._standardize import Standardizer as Standardizer
 from relembra.data._subwords import Subwords as Subwords
 from relembra.data._symbols import Symbols as Symbols
+from relembra.data._tagged import TaggedFile as TaggedFile
 from relembra.data._tagged import TaggedTokens as TaggedTokens
+from relembra.data._tagged import conllu_field as conllu_field
+from relembra.data._tagged import conllu_lines as conllu_lines
+from relembra.data._tagged import is_conllu as is_conllu
+from relembra.data._tagged import open_tagged as open_tagged
 from relembra.data._tagged import read_tagged as read_tagged
 from relembra.data._tagged_frames import TaggedFrames as TaggedFrames
 from relembra.data._tagged_frames import read_tagged_frames as read_tagged_frames
@@ -80,6 +85,7 @@ __all__ = [
     "StreamRows",
     "Subwords",
     "Symbols",
+    "TaggedFile",
     "TaggedFrames",
     "TaggedTokens",
     "TextFiles",
@@ -91,11 +97,15 @@ __all__ = [
     "Windows",
     "WordCharacters",
     "Words",
+    "conllu_field",
+    "conllu_lines",
     "feature_from_json",
     "find_files",
     "forecast_batch",
     "is_path",
     "medium_of",
+    "is_conllu",
+    "open_tagged",
     "open_texts",
     "read_files",
     "read_frames",

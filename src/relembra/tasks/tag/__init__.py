@@ -1,9 +1,9 @@
 """The tagging job: a tag for each step of text or numeric frames, and its report."""
 
 from relembra.tasks.tag._data import TagData as TagData
-from relembra.tasks.tag._data import check_tag_ending as check_tag_ending
+from relembra.tasks.tag._data import column_of as column_of
+from relembra.tasks.tag._data import open_rows as open_rows
 from relembra.tasks.tag._data import read_tag_data as read_tag_data
-from relembra.tasks.tag._data import write_tags as write_tags
 from relembra.tasks.tag._evaluation import TagScores as TagScores
 from relembra.tasks.tag._evaluation import tag_scores as tag_scores
 from relembra.tasks.tag._job import TagFiles as TagFiles
@@ -17,6 +17,9 @@ from relembra.tasks.tag._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks.tag._settings import DEFAULT_TRAINING as DEFAULT_TRAINING
 from relembra.tasks.tag._settings import DEFAULT_TRUNK as DEFAULT_TRUNK
 from relembra.tasks.tag._tagger import Tagger as Tagger
+from relembra.tasks.tag._writing import TagPiece as TagPiece
+from relembra.tasks.tag._writing import check_tag_ending as check_tag_ending
+from relembra.tasks.tag._writing import write_tags as write_tags
 
 __all__ = [
     "DEFAULT_EMBEDDING",
@@ -25,10 +28,13 @@ __all__ = [
     "TagData",
     "TagFiles",
     "TagJob",
+    "TagPiece",
     "TagScores",
     "Tagger",
     "build_report",
     "check_tag_ending",
+    "column_of",
+    "open_rows",
     "read_tag_data",
     "run_tag",
     "score_baseline",
