@@ -39,13 +39,13 @@ template <class T, class S = T> struct Product {
   Index first, step;
   Index columns;  // with Ragged: elements that may be written
   const T* scale = nullptr;  // of scaled storage: by column of Y
-  // With one run: every so many k make a sum of their own, and the last ones up to half as many
+  // With one run: every so many k make a sum of their own, and the last ones up to a quarter
   // more, for the rounding errors of a chain of additions grow with its length.
   Index chain = 0;
 };
 // Of the forward products. Gradients are far within their bound without.
-inline constexpr Index forward_chain = 128;
-inline constexpr Index longest_chain(Index chain) { return chain + chain / 2; }
+inline constexpr Index forward_chain = 256;
+inline constexpr Index longest_chain(Index chain) { return chain + chain / 4; }
 
 template <int V> constexpr Index panel_count(Index vectors) { return (vectors + V - 1) / V; }
 
