@@ -1,5 +1,6 @@
 """Sequences of the UEA and UCR archives (Bagnall et al. 2018; Dau et al. 2019), their own splits.
 
+    pip install sktime tslearn
     python -m benchmarks.quality.uea --data DATA/seq_classification/uea --seeds 0 1 2
 
 Every part of the recipe is the default of `relembra train classify`; the test data is looked at

@@ -10,7 +10,7 @@ from relembra.nn import FrameNoise, TempoNoise
 
 
 def test_inference_leaves_frames_alone() -> None:
-    noise = FrameNoise(4, warp=0.5, band_mask=0.5, step_mask=0.5).eval()
+    noise = FrameNoise(4, warp=0.5, band_mask=0.5, step_mask=0.5, jitter=0.5, gain=0.5).eval()
     frames = torch.randn(2, 3, 8)
     assert noise(frames) is frames
 
@@ -30,6 +30,19 @@ def test_masks_are_one_run_of_at_most_the_share_alike_in_all_groups() -> None:
         assert bool(hidden.any(0).all())  # every place is hidden now and then
     # A cell is hidden by its band or by its step, and by nothing else.
     assert torch.equal(groups[:, :, 0] == 0, bands[:, None] | steps[:, :, None])
+
+
+def test_jitter_is_added_to_values_and_gain_multiplies_bands() -> None:
+    torch.manual_seed(0)
+    found = FrameNoise(3, jitter=0.2)(torch.zeros(50, 40, 6))
+    assert float(found.mean()) == pytest.approx(0, abs=0.01)
+    assert float(found.std()) == pytest.approx(0.2, rel=0.05)
+    frames = torch.randn(400, 5, 6)
+    factors = FrameNoise(3, gain=0.2)(frames) / frames
+    assert torch.allclose(factors, factors[:, :1].expand_as(factors), atol=1e-4)  # of all steps
+    assert torch.allclose(factors[..., :3], factors[..., 3:], atol=1e-4)  # of both groups
+    assert float(factors[:, 0, :3].std()) == pytest.approx(0.2, rel=0.1)
+    assert float(factors.mean()) == pytest.approx(1, abs=0.03)
 
 
 def test_a_warp_reads_between_the_bands() -> None:

@@ -11,10 +11,11 @@ __all__ = ["FrameNoise", "TempoNoise"]
 
 
 class FrameNoise(nn.Module):
-    """Warp and mask frames in training; leave them alone in inference.
+    """Warp, mask, scale and shake frames in training; leave them alone in inference.
 
     Sources: Jaitly & Hinton, "Vocal tract length perturbation improves speech recognition" (2013),
-    for the warp; Park et al., "SpecAugment" (2019), for the masks.
+    for the warp; Park et al., "SpecAugment" (2019), for the masks; Um et al., "Data augmentation of
+    wearable sensor data" (2017), for jitter and gain.
 
     Parameters
     ----------
@@ -25,6 +26,9 @@ class FrameNoise(nn.Module):
         longer or shorter throat are; for spectra only.
     band_mask, step_mask
         Up to this share of neighbouring bands, and of neighbouring steps, becomes 0.
+    jitter, gain
+        Standard deviation of what is added to each value, and of the factor around 1 that each band
+        of a sequence is multiplied by.
 
     Raises
     ------
@@ -39,14 +43,23 @@ class FrameNoise(nn.Module):
     """
 
     def __init__(
-        self, bands: int, *, warp: float = 0.0, band_mask: float = 0.0, step_mask: float = 0.0
+        self,
+        bands: int,
+        *,
+        warp: float = 0.0,
+        band_mask: float = 0.0,
+        step_mask: float = 0.0,
+        jitter: float = 0.0,
+        gain: float = 0.0,
     ) -> None:
         super().__init__()
-        for name, value in (("warp", warp), ("band_mask", band_mask), ("step_mask", step_mask)):
+        shares = {"warp": warp, "band_mask": band_mask, "step_mask": step_mask}
+        for name, value in {**shares, "jitter": jitter, "gain": gain}.items():
             if not 0 <= value < 1:
                 raise ConfigError(f"{name} is {value!r}; expected a share in [0, 1)")
         self.bands, self.warp = bands, warp
         self.band_mask, self.step_mask = band_mask, step_mask
+        self.jitter, self.gain = jitter, gain
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map (B, T, G K) to the same shape."""
@@ -55,6 +68,11 @@ class FrameNoise(nn.Module):
         grouped = frames.unflatten(2, (-1, self.bands))  # (B, T, G, K)
         if self.warp:
             grouped = _warped(grouped, self.warp)
+        if self.gain:
+            factors = torch.randn(len(frames), 1, 1, self.bands, device=frames.device)
+            grouped = grouped * (1 + self.gain * factors)
+        if self.jitter:
+            grouped = grouped + self.jitter * torch.randn_like(grouped)
         if self.band_mask:
             grouped = grouped * ~_runs(grouped, self.bands, self.band_mask)[:, None, None, :]
         if self.step_mask:

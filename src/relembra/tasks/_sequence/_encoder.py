@@ -149,7 +149,10 @@ def make_encoder(feature: Feature, settings: Embedding) -> nn.Module:
     return SymbolEncoder(embedding, settings.feature_dropout, settings.unknown_rate)
 
 
+_NOISES = ("warp", "band_mask", "step_mask", "jitter", "gain")
+
+
 def _noise(bands: int, settings: Embedding) -> FrameNoise | None:
     """Return the noise of training, if there is any."""
-    rates = {name: getattr(settings, name) for name in ("warp", "band_mask", "step_mask")}
+    rates = {name: getattr(settings, name) for name in _NOISES}
     return FrameNoise(bands, **rates) if any(rates.values()) else None

@@ -37,6 +37,9 @@ class Embedding:
     tempo
         Training plays each sequence of frames faster or slower by up to this share; for
         classifiers only, as a tag belongs to its step.
+    jitter, gain
+        Standard deviation of the noise that training adds to each standardised number of a frame,
+        and of the factor around 1 by which it multiplies each channel of a sequence.
 
     Examples
     --------
@@ -55,6 +58,8 @@ class Embedding:
     band_mask: float = 0.0
     step_mask: float = 0.0
     tempo: float = 0.0
+    jitter: float = 0.0
+    gain: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in (("size", 1), ("characters", 1), ("character_units", 1), ("frames", 0)):
@@ -64,7 +69,8 @@ class Embedding:
                     f"Embedding.{name} is {value!r}; expected a whole number of {least} or more"
                 )
         rates = (
-            "dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask", "tempo"
+            "dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask", "tempo",
+            "jitter", "gain",
         )  # fmt: skip
         for name in rates:
             rate = getattr(self, name)
