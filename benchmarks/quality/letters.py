@@ -35,7 +35,7 @@ from relembra.tasks import Classifier
 
 LETTERS = string.ascii_lowercase
 SIDE, DRAWN, SLACK = 28, 64, 24
-COPIES = 6
+COPIES = 4
 Array = np.ndarray[Any, Any]
 
 
@@ -177,7 +177,6 @@ def model(form: str, seed: int, steps: int) -> Classifier:
         training__evaluate_every=max(steps // 12, 1),
         training__average=0.998,
         trunk__units=128,
-        trunk__layers=2,
         trunk__dropout=0.3,
         embedding__step_mask=0.1,
     )
@@ -189,7 +188,7 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--form", choices=("rows", "strokes"), default="rows")
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--tune", action="store_true", help="score on other families of training")
     args = parser.parse_args()
     torch.set_num_threads(1)
