@@ -148,7 +148,7 @@ def product(threads: list[int], quick: bool) -> list[Row]:
     """What does the product itself cost, and is a resume exact?"""
     if not quick:  # it builds a wheel
         facts.main()
-        resume.main()
+        resume.main([])
     return []
 
 

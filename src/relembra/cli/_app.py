@@ -20,10 +20,18 @@ from relembra.cli._tune import tune_app
 __all__ = ["command"]
 
 
+_HELP = """Recurrent networks that forecast, classify, tag and write.
+
+Begin with `relembra demo`, or with your data: `relembra forecast sales.csv`,
+`relembra train classify reviews.csv`, `relembra train tag towns.conll`,
+`relembra train generate novels/*.txt`. Each command says more with --help.
+"""
+
+
 def command() -> Any:
     """Return the command line as a click command."""
     app = typer.Typer(
-        help="Recurrent networks that forecast, and show what they remember.",
+        help=_HELP,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -32,7 +32,10 @@ def demo(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Forecast real monthly series that come with sktime, and write a report to look at."""
+    """Forecast real monthly series that come with sktime, and write a report to look at.
+
+    Example: `relembra demo --out demo`
+    """
     from relembra._config import replace
     from relembra.tasks import Columns, Forecaster
     from relembra.tasks.forecast import DEFAULT_TRAINING

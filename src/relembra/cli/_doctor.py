@@ -18,6 +18,8 @@ _OPTIONAL = {
     "polars": "polars frames as input",
     "tensorboard": "TensorBoard logs of a training",
     "sktime": "the data of `relembra demo`",
+    "tokenizers": "texts as subwords",
+    "optuna": "`relembra tune`",
 }
 
 
@@ -29,7 +31,10 @@ _PATHS = {
 
 
 def doctor(as_json: Json = False) -> None:
-    """Say what is installed, which paths can run, and what is missing."""
+    """Say what is installed, which paths can run, and what is missing.
+
+    Example: `relembra doctor --json`
+    """
     facts = gather()
     terminal = Terminal(quiet=False, as_json=as_json)
     for section, values in facts.items():

@@ -11,10 +11,17 @@ from relembra.cli._train_tag import tag
 __all__ = ["train_app"]
 
 
+_HELP = """Train a model, and say honestly how good it is.
+
+Examples: `relembra train classify reviews.csv`, `relembra train tag towns.conll`,
+`relembra train generate novels/*.txt`. For series there is `relembra forecast sales.csv`.
+"""
+
+
 def train_app() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer(
-        help="Train a model, and say honestly how good it is.",
+        help=_HELP,
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )

@@ -74,10 +74,18 @@ _ROWS = (
 )
 
 
+_HELP = """Search for the settings that suit some data; what is scored on stays untouched.
+
+Examples: `relembra tune forecast sales.csv`, `relembra tune classify reviews.csv --trials 50`,
+`relembra tune tag towns.conll --pruner hyperband`, `relembra tune generate novels/*.txt`.
+It needs optuna: `pip install "relembra[tune]"`.
+"""
+
+
 def tune_app() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer(
-        help="Search for the settings that suit some data; what is scored on stays untouched.",
+        help=_HELP,
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )
