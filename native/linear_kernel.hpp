@@ -46,7 +46,7 @@ template <class T> struct LinearMap {
     const Range own = by_rows ? Range{0, panels} : part(panels, share, shares);
     const Run all{0, l.inputs};
     const Product<T, S> y{static_cast<const S*>(l.panels), vectors(l.outputs), l.inputs, {&all, 1},
-                          0, static_cast<Index>(panel) * W, l.outputs, l.scale};
+                          0, static_cast<Index>(panel) * W, l.outputs, l.scale, forward_chain};
     const Index panel_bytes = panel * W * static_cast<Index>(sizeof(S));
     const Index fit = stretch_bytes / (panel_bytes * (l.inputs + 1));
     const Index stretch = rows.end - rows.begin <= most ? panels : fit < 4 ? 4 : fit;

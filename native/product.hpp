@@ -39,15 +39,20 @@ template <class T, class S = T> struct Product {
   Index first, step;
   Index columns;  // with Ragged: elements that may be written
   const T* scale = nullptr;  // of scaled storage: by column of Y
+  // With one run: every so many k make a sum of their own, and the last ones up to half as many
+  // more, for the rounding errors of a chain of additions grow with its length.
+  Index chain = 0;
 };
+// Of the forward products. Gradients are far within their bound without.
+inline constexpr Index forward_chain = 128;
+inline constexpr Index longest_chain(Index chain) { return chain + chain / 2; }
 
 template <int V> constexpr Index panel_count(Index vectors) { return (vectors + V - 1) / V; }
 
 template <class T, int R, int V, int P, int Panel, bool Ragged, class S>
-RELEMBRA_INLINE void product_tile(const Product<T, S>& y, const T* const* a, T* const* to,
-                                  const T* const* add, Index p) {
+RELEMBRA_INLINE void product_part(const Product<T, S>& y, Runs ks, const S* panel,
+                                  const T* const* a, T* const* to, const T* const* add, Index p) {
   const Index stride = y.k * Panel * width<T>;
-  const S* panel = y.panels + p * stride;
   const auto column_of = [&](int i, int v) { return y.first + (p + i) * y.step + v * width<T>; };
   const auto put_some = [&](int r, Index column, Vec<T> sum) {
     const int lanes = static_cast<int>(y.columns - column < width<T> ? y.columns - column : width<T>);
@@ -55,18 +60,18 @@ RELEMBRA_INLINE void product_tile(const Product<T, S>& y, const T* const* a, T* 
     if (add) sum = sum + load_upto<T>(add[r] + column, lanes);
     store_upto<T>(to[r] + column, sum, lanes);
   };
-  if constexpr (Ragged && scaled<S>) {
+  if constexpr (Ragged && (scaled<S> || !fused)) {
     // Through memory: so much to do for each sum would have the sums leave their registers before
     // the last k.
     T sums[R][P * V][width<T>];
-    tile<T, R, V, P>(a, y.ks, panel, stride,
+    tile<T, R, V, P>(a, ks, panel, stride,
                      [&](int r, int i, int v, Vec<T> sum) { store<T>(sums[r][i * V + v], sum); });
     for (int r = 0; r < R; ++r)
       for (int i = 0; i < P; ++i)
         for (int v = 0; v < V; ++v) put_some(r, column_of(i, v), load<T>(sums[r][i * V + v]));
     return;
   }
-  tile<T, R, V, P>(a, y.ks, panel, stride, [&](int r, int i, int v, Vec<T> sum) {
+  tile<T, R, V, P>(a, ks, panel, stride, [&](int r, int i, int v, Vec<T> sum) {
     const Index column = column_of(i, v);
     if constexpr (Ragged) {
       put_some(r, column, sum);
@@ -76,6 +81,23 @@ RELEMBRA_INLINE void product_tile(const Product<T, S>& y, const T* const* a, T* 
       store<T>(to[r] + column, sum);
     }
   });
+}
+
+template <class T, int R, int V, int P, int Panel, bool Ragged, class S>
+RELEMBRA_INLINE void product_tile(const Product<T, S>& y, const T* const* a, T* const* to,
+                                  const T* const* add, Index p) {
+  const S* panel = y.panels + p * y.k * Panel * width<T>;
+  Run part = y.ks.runs[0];
+  const bool parts = y.chain && part.length > longest_chain(y.chain);
+  const Index end = part.offset + part.length;
+  if (parts) part.length = y.chain;
+  for (const Runs ks = parts ? Runs{&part, 1} : y.ks;; add = to) {
+    product_part<T, R, V, P, Panel, Ragged>(y, ks, panel, a, to, add, p);
+    part.offset += part.length;
+    if (!parts || part.offset == end) return;
+    panel += part.length * V * width<T>;
+    if (end - part.offset <= longest_chain(y.chain)) part.length = end - part.offset;
+  }
 }
 
 template <class T, int R, int V, int P, int Panel, bool Ragged, class S>

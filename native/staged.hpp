@@ -190,8 +190,8 @@ template <class T, template <class> class CellOf> struct StagedSweep {
   // ------------------------------------------------------------------ products
 
   static Product<T> product_of(const T* panels, Index vectors, Index k, Runs ks, Index first,
-                               Index columns = 0) {
-    return {panels, vectors, k, ks, first, panel * W, columns};
+                               Index columns = 0, Index chain = 0) {
+    return {panels, vectors, k, ks, first, panel * W, columns, nullptr, chain};
   }
 
   // Y = A P (+ add), rows in blocks; a panel stays in the cache while all blocks pass.
@@ -308,16 +308,17 @@ template <class T, template <class> class CellOf> struct StagedSweep {
     const T* seen = o.state_mask ? a.masked : a.h;
 
     const Run all_x{0, s.inputs}, all_h{0, s.outputs}, all_m{0, s.units};
-    const Product<T> from_x = product_of(l.ih, gates * s.groups, s.inputs, {&all_x, 1}, 0);
+    const Product<T> from_x = product_of(l.ih, gates * s.groups, s.inputs, {&all_x, 1}, 0, 0,
+                                         forward_chain);
     Product<T> from_h[Cell::first];
     for (Index i = 0, g = part_gates(s); i < parts(s); ++i)
       from_h[i] = product_of(l.hh + i * g * s.padded * s.outputs, g * s.groups, s.outputs,
-                             {&all_h, 1}, h_at(s, i * g));
+                             {&all_h, 1}, h_at(s, i * g), 0, forward_chain);
     const Product<T> from_gated =
         product_of(l.hh + Cell::first * s.padded * s.outputs, Cell::second * s.groups, s.units,
-                   {&all_m, 1}, beside + Cell::first * s.padded);
+                   {&all_m, 1}, beside + Cell::first * s.padded, 0, forward_chain);
     const Product<T> from_m = product_of(l.hh + gates * s.padded * s.outputs, out.groups, s.units,
-                                         {&all_m, 1}, 0);
+                                         {&all_m, 1}, 0, 0, forward_chain);
 
     load_rows(w, out, l.hidden0, a.h);
     if constexpr (Cell::has_cell) load_rows(w, u, l.cell0, a.c);

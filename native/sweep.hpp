@@ -194,13 +194,15 @@ template <class T, template <class> class CellOf> struct Sweep {
     const Shape& s = *l.shape;
     const void* panels = l.narrow ? l.narrow->ih : l.ih;
     return {static_cast<const S*>(panels), s.groups * Cell::x_vectors, s.inputs, {ks, 1},
-            Cell::x_slot * W, panel_step, 0, l.narrow ? l.narrow->ih_scale : nullptr};
+            Cell::x_slot * W, panel_step, 0, l.narrow ? l.narrow->ih_scale : nullptr,
+            forward_chain};
   }
   template <class S> static Product<T, S> from_state(const Layer<T>& l, const Run* ks) {
     const Shape& s = *l.shape;
     const void* panels = l.narrow ? l.narrow->hh : l.hh;
     return {static_cast<const S*>(panels), s.groups * Cell::h_vectors, s.units, {ks, 1},
-            Cell::h_slot * W, panel_step, 0, l.narrow ? l.narrow->hh_scale : nullptr};
+            Cell::h_slot * W, panel_step, 0, l.narrow ? l.narrow->hh_scale : nullptr,
+            forward_chain};
   }
 
   template <bool Keep, class S> static void walk_forward(const Forward<T>& call, int share) {

@@ -2,8 +2,9 @@
 //
 // A product Y (rows, N) = A (rows, K) P is cut into tiles of a few rows by V vectors. The columns
 // of P are packed panel by panel: [k][v][lane]. Every element of Y is one chain of multiply-adds
-// over k = 0, 1, 2, ... that begins at zero; neither the rows of a tile nor the number of panels
-// that are worked on together touch that order, so a row has the same bits in any company.
+// over k = 0, 1, 2, ... that begins at zero (or the sum of several, product.hpp); neither the rows of
+// a tile nor the number of panels that are worked on together touch that order, so a row has the
+// same bits in any company.
 #pragma once
 
 #include "storage.hpp"

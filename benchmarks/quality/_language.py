@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.quality._scores import Score
 from relembra.data import Characters, TextStream
 from relembra.tasks.generate import LanguageScores, ngram_baseline, xz_baseline
 
@@ -28,6 +29,19 @@ def baseline_rows(training: str, test: str, orders: tuple[int, ...] = (5, 8)) ->
     found = [ngram_baseline(*parts, feature, order) for order in orders]
     found.append(xz_baseline(training, test, parts[1]))
     return [Row(b.name, b.scores, 0.0, b.note) for b in found]
+
+
+def listed(rows: list[Row]) -> list[Score]:
+    """Return the scores for `benchmarks.reproduce`."""
+    found = []
+    for row in rows:
+        model, _, rest = row.name.partition(", seed ")
+        seed, _, more = rest.partition(", ")
+        score: Score = {"model": f"{model}, {more}" if more else model}
+        score |= {"seed": int(seed)} if seed else {}
+        bits, nats = row.scores.bits_per_character, row.scores.per_token
+        found.append(score | {"bits per character": bits, "nats per token": nats})
+    return found
 
 
 def show(title: str, rows: list[Row]) -> None:

@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.evaluation import MostFrequentTag, span_scores
 from relembra.tasks import Tagger
 from relembra.training import Evaluated, Event
@@ -31,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser, epochs: int) -> argparse.Namespac
     parser.add_argument(
         "--cells", nargs="+", default=["lstm", "feedforward"], help="feedforward has no memory"
     )
+    json_option(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     return options
@@ -81,11 +83,15 @@ def run(
     for column in columns:
         table.add_column(column, justify="left" if column == "model" else "right")
 
-    def row(name: str, found: Any, seconds: str) -> list[float]:
+    listed: list[Score] = []
+
+    def row(name: str, found: Any, seconds: str, **seed: int) -> list[float]:
         scores = [accuracy(judged[1], found)]
         if spans:
             scores.append(span_scores(judged[1], found).f1)
         table.add_row(name, *(f"{score:.4f}" for score in scores), seconds)
+        measures = dict(zip(("token accuracy", "span F1"), scores, strict=False))
+        listed.append({"model": name.split(", seed")[0], **seed, **measures})
         return scores
 
     if baseline:
@@ -97,7 +103,7 @@ def run(
             model = recipe(train, seed, cell, options.epochs)
             model.fit(*train, held_out=dev, subscribers=[watch])
             seconds = f"{watch.seconds:.1f}"
-            each.append(row(watch.name, model.predict(judged[0]), seconds))
+            each.append(row(watch.name, model.predict(judged[0]), seconds, seed=seed))
         if len(each) > 1:
             spread = [
                 f"{statistics.mean(s):.4f} ± {statistics.stdev(s):.4f}"
@@ -105,3 +111,4 @@ def run(
             ]
             table.add_row(f"{cell}, mean ± sd", *spread, "")
     console.print(table)
+    write_scores(options, listed)

@@ -20,6 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra._config import replace
 from relembra.data import Panel, read_panel
 from relembra.tasks import Columns, Forecaster
@@ -74,7 +75,9 @@ def main() -> None:
     parser.add_argument("--cell", default="lstm")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--only", nargs="*", default=None)
+    json_option(parser)
     options = parser.parse_args()
+    listed: list[Score] = []
     if options.threads:
         torch.set_num_threads(options.threads)
     table = Table(title="Rolling-origin MASE (mean ± sd over seeds)", title_justify="left")
@@ -97,8 +100,14 @@ def main() -> None:
         sizes: dict[str, object] = {"horizon": 24, "seasons": (1,)} if rates else {}
         began = time.perf_counter()
         runs = [run(panel, options.cell, seed, **sizes) for seed in options.seeds]
+        for seed, one in zip(options.seeds, runs, strict=True):
+            listed += [
+                {"data": name, "model": r["model"], "seed": seed, "MASE": r["mase"]}
+                for r in one.scores.table()
+            ]
         table.add_row(name, *row(runs, options.cell), f"{time.perf_counter() - began:.0f}")
     Console(width=120).print(table)
+    write_scores(options, listed)
 
 
 def row(runs: list[Backtest], cell: str) -> list[str]:

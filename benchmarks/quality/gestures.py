@@ -19,6 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.quality._scores import Score, write_scores
 from benchmarks.quality._tagging import Watch, arguments
 from relembra.data import read_frames
 from relembra.nn import Trunk
@@ -108,6 +109,7 @@ def score(name: str, cell: str, seed: int, options: argparse.Namespace) -> tuple
 def main() -> None:
     """Train for each set and cell, print the table."""
     options = arguments(argparse.ArgumentParser(description=__doc__), epochs=12)
+    scored: list[Score] = []
     table = Table(title="Gestures, test part" + " (dev)" * options.dev, title_justify="left")
     for column in ("set", "model", "segment accuracy", "s an epoch"):
         table.add_column(column, justify="left" if column in ("set", "model") else "right")
@@ -117,12 +119,15 @@ def main() -> None:
             for seed in options.seeds:
                 each.append(score(name, cell, seed, options))
                 found, seconds = each[-1]
+                row = {"data": name, "model": cell, "seed": seed, "segment accuracy": found}
+                scored.append(row)
                 table.add_row(name, f"{cell}, seed {seed}", f"{found:.4f}", f"{seconds:.1f}")
             if len(each) > 1:
                 scores = [found for found, _ in each]
                 mean = f"{statistics.mean(scores):.4f} ± {statistics.stdev(scores):.4f}"
                 table.add_row(name, f"{cell}, mean ± sd", mean, "")
     Console(width=110).print(table)
+    write_scores(options, scored)
 
 
 if __name__ == "__main__":

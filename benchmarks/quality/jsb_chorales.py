@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.nn import Trunk
 from relembra.tasks import LanguageModel
 from relembra.tasks.generate import Language
@@ -73,7 +74,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tune", action="store_true", help="leave the test part alone")
+    json_option(parser)
     options = parser.parse_args()
+    listed: list[Score] = []
     torch.set_num_threads(options.threads)
     training, validation, test = read(options.data)
     table = Table(title="JSB chorales, nats per frame", title_justify="left")
@@ -87,6 +90,8 @@ def main() -> None:
         seconds, best = time.perf_counter() - began, model.history_.best
         score = np.nan if options.tune else model.evaluate(test).per_token
         scores.append(score)
+        measures = {"validation": best.validation, "test, nats per frame": score}
+        listed.append({"model": "lstm", "seed": seed, **measures})
         cells = (f"{best.validation:.3f}", f"{best.step}", f"{score:.3f}", f"{seconds:.0f}")
         table.add_row(f"lstm, seed {seed}", *cells)
     if len(scores) > 1:
@@ -95,6 +100,7 @@ def main() -> None:
     for name, nats in {"goal": GOAL, **PUBLISHED}.items():
         table.add_row(name, "", "", f"{nats:.2f}", "")
     Console(width=100).print(table)
+    write_scores(options, listed)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra._config import replace
 from relembra.data import Frequency, Panel
 from relembra.evaluation import ForecastScores, seasonal_naive, seasonal_naive_quantiles
@@ -28,6 +29,8 @@ from relembra.tasks.forecast import DEFAULT_LEVELS, DEFAULT_TRAINING
 
 SEASONS, HORIZON = (24, 168), 48
 # Makridakis et al. 2020, from the competition's "Evaluation and Ranks.xlsx": MASE, sMAPE.
+MEASURES = {"MASE": "mase", "sMAPE": "smape", "WQL": "wql", "80 % coverage": "coverage_80",
+            "95 % coverage": "coverage_95"}  # fmt: skip
 PUBLISHED = {
     "ES-RNN (the winner)": (0.893, 9.328),
     "competition's MLP benchmark": (2.607, 13.842),
@@ -83,6 +86,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--cell", default="lstm")
     parser.add_argument("--threads", type=int, default=None)
+    json_option(parser)
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -102,6 +106,17 @@ def main() -> None:
         seconds[name] = time.perf_counter() - began
         score(scores, name, train, test, forecast.median, forecast.quantiles)
     show(scores, seconds)
+    write_scores(options, listed(scores))
+
+
+def listed(scores: ForecastScores) -> list[Score]:
+    """Return the scores for `benchmarks.reproduce`."""
+    found = []
+    for row in scores.table():
+        model, _, seed = row["model"].partition(", seed ")
+        measures = {name: row[key] for name, key in MEASURES.items()}
+        found.append({"model": model, **({"seed": int(seed)} if seed else {}), **measures})
+    return found
 
 
 def show(scores: ForecastScores, seconds: dict[str, float]) -> None:

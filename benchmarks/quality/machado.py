@@ -16,7 +16,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.quality._language import Row, baseline_rows, show
+from benchmarks.quality._language import Row, baseline_rows, listed, show
+from benchmarks.quality._scores import json_option, write_scores
 from relembra.nn import Trunk
 from relembra.tasks import LanguageModel
 from relembra.tasks.generate import Language
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=None, help="characters of the text to use")
+    json_option(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     text = read(options.data)[: options.limit]
@@ -82,6 +84,7 @@ def main() -> None:
         said = f"validation {best.validation:.4f} nats at step {best.step}"
         rows.append(Row(f"lstm, seed {seed}", model.evaluate(test), seconds, said))
     show("Machado de Assis, last tenth", rows)
+    write_scores(options, listed(rows))
 
 
 if __name__ == "__main__":

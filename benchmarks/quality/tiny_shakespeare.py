@@ -19,7 +19,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.quality._language import Row, baseline_rows, show
+from benchmarks.quality._language import Row, baseline_rows, listed, show
+from benchmarks.quality._scores import json_option, write_scores
 from relembra.nn import Trunk
 from relembra.tasks import LanguageModel
 from relembra.tasks.generate import Dynamic, Language
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dynamic", action="store_true", help="score with dynamic evaluation, too")
     parser.add_argument("--tune", action="store_true", help="leave the test part alone")
+    json_option(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     training, validation, test = read(options.data)
@@ -96,6 +98,7 @@ def main() -> None:
     if rows:
         show("Tiny Shakespeare, last tenth", rows)
         published(np.array(ours))
+        write_scores(options, listed(rows))
 
 
 def published(ours: np.ndarray) -> None:

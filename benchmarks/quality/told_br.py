@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.data import read_texts
 from relembra.evaluation import classification_scores
 from relembra.tasks import Classifier
@@ -29,7 +30,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--features", default="auto")
     parser.add_argument("--tune", action="store_true", help="score on a part of the training part")
+    json_option(parser)
     args = parser.parse_args()
+    scores: list[Score] = []
     torch.set_num_threads(1)
     data = read_texts(args.data / "told_br.tsv.gz", text="text", label="toxic")
     labels = np.array(data.labels)
@@ -38,17 +41,23 @@ def main() -> None:
         kept, held = hold_out(len(early), 0.2, 1, labels=labels[early])
         early, late = early[kept], early[held]
     some, rest = [data.texts[i] for i in early], [data.texts[i] for i in late]
+    ours, theirs = [], []
     for seed in args.seeds:
         began = time.process_time()
         model = Classifier(args.features).set_params(training__seed=seed)
         model.fit(some, labels[early])
         seconds = time.process_time() - began
         bag = BagOfWords(model.feature_, some, labels[early], share=0.1, seed=seed)
-        ours, theirs = (
-            classification_scores(labels[late], one.predict(rest)).macro_f1 for one in (model, bag)
-        )
-        print(f"seed {seed}: {ours:.4f}, bag of words {theirs:.4f}, {seconds:.0f} s of one core",
-              flush=True)  # fmt: skip
+        for found, one in ((ours, model), (theirs, bag)):
+            found.append(classification_scores(labels[late], one.predict(rest)).macro_f1)
+        print(f"seed {seed}: {ours[-1]:.4f}, bag of words {theirs[-1]:.4f}, {seconds:.0f} s of "
+              "one core", flush=True)  # fmt: skip
+        cell = model.recipe_.trunk.cell
+        scores.append({"model": cell, "seed": seed, "macro F1": ours[-1]})
+        scores.append({"model": "bag of words", "seed": seed, "macro F1": theirs[-1]})
+    write_scores(args, scores)
+    print(f"mean {np.mean(ours):.4f}, spread {np.std(ours):.4f}; bag of words "
+          f"{np.mean(theirs):.4f}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -36,14 +36,17 @@ if TYPE_CHECKING:
     from relembra._accelerate import acceleration as acceleration
     from relembra._accelerate import restore as restore
     from relembra.nn import Trunk as Trunk
+    from relembra.tasks import Classifier as Classifier
     from relembra.tasks import Forecaster as Forecaster
     from relembra.tasks import LanguageModel as LanguageModel
+    from relembra.tasks import Tagger as Tagger
     from relembra.training import Training as Training
 
     __version__: str
 
 __all__ = [
     "ArtifactError",
+    "Classifier",
     "ConfigError",
     "DataError",
     "DivergenceError",
@@ -53,6 +56,7 @@ __all__ = [
     "OutputExistsError",
     "RelembraError",
     "SlowPathWarning",
+    "Tagger",
     "Training",
     "Trunk",
     "__version__",
@@ -72,8 +76,10 @@ _PACKAGES = frozenset(
     {"data", "engine", "evaluation", "keras", "nn", "report", "tasks", "training"}
 )
 _HOME = {
+    "Classifier": "relembra.tasks",
     "Forecaster": "relembra.tasks",
     "LanguageModel": "relembra.tasks",
+    "Tagger": "relembra.tasks",
     "Training": "relembra.training",
     "Trunk": "relembra.nn",
     "accelerate": "relembra._accelerate",

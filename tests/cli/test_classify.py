@@ -124,6 +124,12 @@ def test_evaluation_on_other_data(train, relembra, reviews, folder):
     model = Classifier.load("trained/model.safetensors")
     assert found["metrics"]["accuracy"] == pytest.approx(model.score(rows, labels))
     assert found["confusion"]["labels"] == ["meh", "neg", "pos"]
+    assert [one["model"] for one in found["baselines"]] == ["most frequent class"]
+    beside = relembra("evaluate", "trained/model.safetensors", "later.csv", "--train", reviews,
+                      "--json")  # fmt: skip
+    bag, majority = json.loads(beside.out)["baselines"]
+    assert bag["model"] == "bag of words, logistic regression" and bag["accuracy"] > 0.8
+    assert majority == found["baselines"][0]
     assert (folder / found["files"]["report"]).is_file()
     assert relembra("evaluate", "trained/model.safetensors", "later.csv", "--out", "x").code == 0
     again = relembra("evaluate", "trained/model.safetensors", "later.csv", "--out", "x")
@@ -156,7 +162,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(train, reviews, folder
         (["bad.csv"], "text,label\na,x\nb,\n", "bad.csv, line 3, column 'label'"),
         (["bad.csv", "--label", "lable"], "text,label\na,x\n", "did you mean 'label'?"),
         (["bad.csv"], "text,label\na,x\nb,x\n", "rows are too few"),
-        (["bad.csv"], "text,label\n" + "a,x\n" * 20, "1 distinct labels"),
+        (["bad.csv"], "text,label\n" + "a,x\n" * 20, "y has 1 class; expected two or more"),
         (["bad.ts"], "@data\n1,2:oops\n", "bad.ts, line"),
         (["none.csv"], "", "there is no such file"),
         (["bad.csv", "--resume"], "text,label\n", "--resume needs --out"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from relembra.data import read_tagged
+from relembra.tasks import Tagger
 
 QUICK = ("--epochs", "2", "--units", "4", "--batch-size", "16", "--learning-rate", "0.02")
 
@@ -69,8 +71,71 @@ def test_predictions_as_csv(relembra, conll, trained, folder) -> None:
     assert relembra("predict", model, conll, "--out", "found").code == 0
     lines = (folder / "found" / "tags.csv").read_text().splitlines()
     assert lines[0] == "sequence,step,token,tag,probability" and len(lines) == 81
-    wrong = relembra("predict", model, conll, "--output", "tags.parquet")
-    assert wrong.code == 2 and "must end in .conll" in wrong.err
+    assert relembra("predict", model, conll, "--output", "tags.parquet").code == 0
+    table = pq.read_table("tags.parquet")
+    assert [",".join(map(str, row.values())) for row in table.to_pylist()] == lines[1:]
+    wrong = relembra("predict", model, conll, "--output", "tags.txt")
+    assert wrong.code == 2 and "must end in .csv, .jsonl, .parquet, .conll" in wrong.err
+    wrong = relembra("predict", model, conll, "--output", "tags.conllu")
+    assert wrong.code == 2 and "the data must be CoNLL-U as well" in wrong.err
+
+
+def test_conllu_is_filled_in_and_all_else_stays(relembra, trained, folder) -> None:
+    model, _ = trained
+    text = (
+        "# text = to Rio\n1\tto\tto\t_\tX\tA=b\t0\troot\t_\t_\n2-3\tRio\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    )
+    text += (
+        "2\tRio\tRio\tPROPN\t_\t_\t1\tobj\t_\tSpaceAfter=No\n2.1\tgone\t_\t_\t_\t_\t_\t_\t_\t_\n\n"
+    )
+    (folder / "new.conllu").write_text(text * 3)
+    for words, column in (((), 3), (("--column", "XPOS"), 4)):
+        done = relembra("predict", model, "new.conllu", "--output", "out.conllu", "--force", *words)
+        assert done.code == 0, done.err
+        before, after = (
+            [line.split("\t") for line in (folder / name).read_text().split("\n")]
+            for name in ("new.conllu", "out.conllu")
+        )
+        assert len(before) == len(after)
+        for old, new in zip(before, after, strict=True):
+            if old[0] in ("1", "2"):
+                assert new[column] in ("O", "B-town")
+                old[column] = new[column]
+            assert old == new
+    found = read_tagged(folder / "out.conllu", tag="xpos")
+    assert found.tokens == [["to", "Rio"]] * 3
+    wrong = relembra("predict", model, "new.conllu", "--output", "x.conllu", "--column", "mood")
+    assert wrong.code == 2 and "no column 'mood'" in wrong.err
+    assert not (folder / "x.conllu").exists()
+
+
+def test_tags_are_written_as_they_come(relembra, conll, trained, folder, monkeypatch) -> None:
+    model, _ = trained
+    whole = relembra("predict", model, conll, "--output", "whole.jsonl")
+    held = []
+    predict = Tagger.predict
+
+    def spy(self, X, **options):
+        held.append(len(X))
+        return predict(self, X, **options)
+
+    monkeypatch.setattr(Tagger, "predict", spy)
+    monkeypatch.setattr("relembra.tasks.tag._data._CHUNK", 7)
+    for name in ("pieces.jsonl", "pieces.csv"):
+        assert relembra("predict", model, conll, "--output", name).code == whole.code == 0
+    assert held == [7, 7, 7, 7, 7, 5] * 2
+    assert (folder / "pieces.jsonl").read_text() == (folder / "whole.jsonl").read_text()
+    assert (folder / "pieces.csv").read_text().splitlines()[-1].startswith("40,2,")
+
+
+def test_a_bad_line_late_in_the_data_leaves_no_file(relembra, trained, folder, monkeypatch) -> None:
+    model, _ = trained
+    monkeypatch.setattr("relembra.tasks.tag._data._CHUNK", 2)
+    (folder / "late.conll").write_text("".join(town(i) for i in range(9)) + "to\n")
+    before = sorted(folder.rglob("*"))
+    done = relembra("predict", model, "late.conll", "--out", "found")
+    assert done.code == 2 and "late.conll, line 28: this line has 1 columns" in done.err
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_evaluate_writes_a_report(relembra, conll, trained, folder) -> None:
@@ -79,6 +144,12 @@ def test_evaluate_writes_a_report(relembra, conll, trained, folder) -> None:
     assert done.code == 0, done.err
     assert 0 <= json.loads(done.out)["metrics"]["accuracy"] <= 1
     assert (folder / "judged" / "report.html").exists()
+    assert json.loads(done.out)["baselines"] == []
+    beside = relembra("evaluate", model, conll, "--train", conll, "--json")
+    (baseline,) = json.loads(beside.out)["baselines"]
+    assert baseline["model"] == "most frequent tag" and baseline["accuracy"] == 1
+    twice = relembra("evaluate", model, conll, "--train", conll, "--train", conll)
+    assert twice.code == 2 and "is compared by one file, got 2" in twice.err
 
 
 def test_frames_with_a_tag_each(relembra, folder) -> None:

@@ -12,7 +12,7 @@ from relembra.engine import linear
 
 @given(
     rows=st.integers(1, 60),
-    inputs=st.integers(0, 70),
+    inputs=st.one_of(st.integers(0, 70), st.sampled_from([192, 193, 320, 321, 450])),
     outputs=st.integers(1, 70),
     biased=st.booleans(),
     dtype=st.sampled_from([torch.float32, torch.float64]),
@@ -55,6 +55,21 @@ def test_large_maps_on_several_threads(shape):
         torch.set_num_threads(before)
     assert torch.equal(linear(x[-1:], weight), one[-1:])
     torch.testing.assert_close(one, x @ weight.t(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("inputs", [193, 512, 4096])
+def test_rounding_errors_do_not_add_up_along_the_inputs(inputs):
+    source = torch.Generator().manual_seed(0)
+    x, weight = (torch.rand(n, inputs, generator=source) for n in (7, 40))
+    exact = functional.linear(x.double(), weight.double())
+    one_by_one = torch.zeros(7, 40)
+    for k in range(inputs):
+        one_by_one = torch.addcmul(one_by_one, x[:, k : k + 1], weight[:, k])
+
+    def error(found):
+        return ((found.double() - exact).abs() / exact).mean()
+
+    assert error(linear(x, weight)) < 0.7 * error(one_by_one)
 
 
 def test_any_shape_and_memory_layout():

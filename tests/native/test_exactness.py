@@ -26,7 +26,8 @@ VARIANTS = [
     CellSpec(kind="gru", reset_after=False, layer_norm=True),
 ]
 LARGE = [CellSpec(kind=kind) for kind in ("rnn", "lstm", "gru")] + VARIANTS
-SIZES = st.one_of(st.integers(1, 40), st.integers(41, 150))
+# The last are around where a product begins to be a sum of several.
+SIZES = st.one_of(st.integers(1, 40), st.integers(41, 150), st.sampled_from([192, 193, 330]))
 
 
 @st.composite

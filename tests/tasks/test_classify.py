@@ -199,10 +199,12 @@ def test_saved_and_loaded_elsewhere_bit_for_bit(tmp_path):
     found = tmp_path / "found.npy"
     subprocess.run([sys.executable, "-c", code, path, found, *rows], check=True)
     assert np.array_equal(np.load(found), model.predict_proba(rows))
-    assert Classifier.load(path).get_params() == model.get_params()
+    loaded = Classifier.load(path)
+    assert (loaded.trunk, loaded.training) == (model.recipe_.trunk, model.recipe_.training)
+    assert loaded.recipe_ == model.recipe_
 
 
-@pytest.mark.parametrize("labels", [[1, 2], [0.5, 2.5], [True, False], ["a", "b"]])
+@pytest.mark.parametrize("labels", [[1, 2], [1.0, 2.0], [True, False], ["a", "b"]])
 def test_labels_come_back_as_they_were(labels, tmp_path):
     rows = texts(20)[0]
     model = small(training__steps=1).fit(rows, np.array(labels)[np.arange(20) % 2])
@@ -248,7 +250,7 @@ def test_temperature_makes_held_out_labels_most_likely():
     assert fit_temperature(5 * deserved, truth) == pytest.approx(5, rel=0.1)
     assert fit_temperature(deserved / 4, truth) == pytest.approx(0.25, rel=0.1)
     assert fit_temperature(np.empty((0, 3)), np.empty(0, np.int64)) == 1.0
-    model = small(training__steps=5)
+    model = small(training__steps=5, ngrams=0)
     assert model.fit(*texts()).fitted_.temperature != 1.0
     assert model.set_params(calibrate=False).fit(*texts()).fitted_.temperature == 1.0
     assert model.set_params(calibrate=True, validation=0).fit(*texts()).fitted_.temperature == 1.0
@@ -263,7 +265,9 @@ def test_temperature_makes_held_out_labels_most_likely():
         ({"class_weight": "fair"}, "class_weight is 'fair'"),
         ({"validation": 1.0}, "share to hold out is 1.0"),
         ({"trunk": "lstm"}, "trunk must be Trunk"),
-        ({"embedding": None}, "embedding must be Embedding"),
+        ({"embedding": 3}, r"embedding must be Embedding\(...\) or None"),
+        ({"ngrams": -1}, "ngrams is -1; expected 'auto', or a whole number of 0 or more"),
+        ({"ngrams": "two"}, "ngrams is 'two'"),
     ],
 )
 def test_parameters_are_checked_in_fit(parameters, message):
@@ -274,9 +278,10 @@ def test_parameters_are_checked_in_fit(parameters, message):
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
-        ("one text", ["a"], "got one text; expected a list"),
+        ("one text", ["a"], "got one text or path; expected a list"),
         (["a", "b"], ["x"], r"y has shape \(1,\); expected \(2,\)"),
-        (["a", "b"], ["x", "x"], "1 distinct labels"),
+        (["a", "b"], [0.5, 1.0], "Unknown label type: continuous"),
+        (["a", "b"], ["x", "x"], "y has 1 class; expected two or more"),
         (["a", 3], ["x", "y"], "row 2 is int"),
         (np.zeros((2, 3)) + [np.inf, 0, 0], [0, 1], "infinite"),
         ([np.zeros((3, 2)), np.zeros((3, 1))], [0, 1], "row 2 has shape"),

@@ -67,8 +67,8 @@ def test_unknown_names_name_the_nearest(name, message):
         ({"space": "sqrt"}, "unknown space 'sqrt'; known: auto, log, linear"),
         ({"levels": (0.1, 0.9)}, "quantile levels must include the median 0.5"),
         ({"levels": ("a",)}, "quantile levels must be numbers between 0 and 1"),
-        ({"trunk": "lstm"}, r"trunk must be a Trunk\(...\), got 'lstm'"),
-        ({"training": None}, r"training must be a Training\(...\), got None"),
+        ({"trunk": "lstm"}, r"trunk must be Trunk\(...\), got 'lstm'"),
+        ({"training": None}, r"training must be Training\(...\), got None"),
     ],
 )
 def test_parameters_are_checked_in_fit(parameters, message):

@@ -289,3 +289,8 @@ def test_parameters_that_make_no_sense_are_named(changes, message) -> None:
 
 def test_rows_without_steps_are_answered_with_none(fitted) -> None:
     assert fitted.predict([[], ["to", "ana"], []]) == [[], ["O", "B-to"], []]
+
+
+def test_steps_with_tags_are_not_moved() -> None:
+    with pytest.raises(ConfigError, match="embedding__tempo moves steps"):
+        small(embedding=Embedding(tempo=0.2)).fit(*sentences(10))

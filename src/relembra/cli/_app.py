@@ -13,7 +13,9 @@ from relembra.cli._evaluate import evaluate
 from relembra.cli._forecast import forecast
 from relembra.cli._generate import generate
 from relembra.cli._predict import predict
+from relembra.cli._reproduce import reproduce
 from relembra.cli._train import train_app
+from relembra.cli._tune import tune_app
 
 __all__ = ["command"]
 
@@ -31,7 +33,8 @@ def command() -> Any:
     app.callback()(_main)
     app.command()(forecast)
     app.add_typer(train_app(), name="train")
-    for verb in (predict, evaluate, generate, chat, demo, doctor):
+    app.add_typer(tune_app(), name="tune")
+    for verb in (predict, evaluate, generate, chat, demo, doctor, reproduce):
         app.command()(verb)
     return typer.main.get_command(app)
 

@@ -37,7 +37,7 @@ def evaluate(
     part: Part = None,
     train: Annotated[
         list[Path] | None,
-        typer.Option(help="What a language model learnt from, for the baselines beside it."),
+        typer.Option(help="What the model learnt from, for the baselines beside it."),
     ] = None,
     out: Out = None,
     force: Force = False,
@@ -48,6 +48,7 @@ def evaluate(
     """Score a saved model on data that it never saw.
 
     Examples: `relembra evaluate runs/classify-reviews-1/model.safetensors later-reviews.csv`,
+    `relembra evaluate runs/tag-towns-1/model.safetensors new.conll --train towns.conll`,
     `relembra evaluate runs/generate-novels-1/model.safetensors new.txt --train novels.txt`
     """
     from relembra._errors import ConfigError
@@ -86,13 +87,23 @@ class EvaluateRequest:
         for name, value in self.options.items():
             if value is not None and name not in known:
                 raise ConfigError(f"--{name} means nothing to a model for {job!r}; leave it out")
-        if len(self.files) > 1 and job != "generate":
-            raise ConfigError(f"a model for {job!r} is scored on one file, got {len(self.files)}")
+        for what, given in (
+            ("scored on", self.files),
+            ("compared by", self.options["train"] or ()),
+        ):
+            if len(given) > 1 and job != "generate":
+                raise ConfigError(f"a model for {job!r} is {what} one file, got {len(given)}")
 
     @property
     def data(self) -> Path:
         """The one file."""
         return self.files[0]
+
+    @property
+    def train(self) -> Path | None:
+        """The one file that the model learnt from, where it was named."""
+        given: list[Path] | None = self.options["train"]
+        return given[0] if given else None
 
     @property
     def text(self) -> str | None:
@@ -138,7 +149,7 @@ def _generate(request: EvaluateRequest) -> None:
     evaluate_generate(request.model, request.files, request.options["train"], request.terminal)
 
 
-_LABELLED = frozenset({"text", "label", "part", "out"})
+_LABELLED = frozenset({"text", "label", "part", "train", "out"})
 # Which function scores a model of which job, and the options that mean something to it.
 _JOBS: dict[str, tuple[Callable[[EvaluateRequest], None], frozenset[str]]] = {
     "classify": (_classify, _LABELLED),

@@ -17,12 +17,10 @@ _WHAT = "rows of the file that was given"
 
 
 def evaluate_classify(request: EvaluateRequest) -> None:
-    """Score the model beside always giving the most frequent label of its training data."""
-    import numpy as np
-
+    """Score the model beside the baselines, and write the report."""
     from relembra._errors import OutputExistsError
     from relembra.tasks import Classifier
-    from relembra.tasks.classify import Majority, build_report, evaluate_all, read_labelled
+    from relembra.tasks.classify import build_report, evaluate_all, read_labelled
 
     began = time.perf_counter()
     model = Classifier.load(request.model)
@@ -30,8 +28,8 @@ def evaluate_classify(request: EvaluateRequest) -> None:
     for note in data.notes:
         request.terminal.say(note)
     with blaming(request.data):
-        majority = Majority(np.repeat(model.classes_, model.class_counts_))
-        models: list[tuple[str, Any]] = [(model.trunk.cell, model), (majority.name, majority)]
+        cell = model.recipe_.trunk.cell
+        models: list[tuple[str, Any]] = [(cell, model), *_baselines(model, request)]
         found = evaluate_all(models, data.rows, data.labels)
     name = data_name(request.data)
     folder = given_folder(request.out) if request.out else fresh_folder("evaluate", name)
@@ -41,3 +39,16 @@ def evaluate_classify(request: EvaluateRequest) -> None:
     build_report(name, model, data, found, _WHAT).write(path, force=request.force)
     seconds = time.perf_counter() - began
     show_scores(request.terminal, found, _WHAT, {"report": path}, seconds)
+
+
+def _baselines(model: Any, request: EvaluateRequest) -> list[tuple[str, Any]]:
+    """Return those of training, where its data is named; else the most frequent label."""
+    import numpy as np
+
+    from relembra.tasks.classify import Majority, baselines_of, read_labelled
+
+    if request.train is None:
+        majority = Majority(np.repeat(model.classes_, model.class_counts_))
+        return [(majority.name, majority)]
+    learnt = read_labelled(request.train, text=request.text, label=request.label)
+    return list(baselines_of(model, learnt))

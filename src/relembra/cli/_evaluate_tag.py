@@ -20,7 +20,7 @@ def evaluate_tag(request: EvaluateRequest) -> None:
     """Score the model, and write the report."""
     from relembra._errors import OutputExistsError
     from relembra.tasks import Tagger
-    from relembra.tasks.tag import build_report, read_tag_data, tag_scores
+    from relembra.tasks.tag import build_report, read_tag_data, score_baseline, tag_scores
 
     began = time.perf_counter()
     model = Tagger.load(request.model)
@@ -32,6 +32,9 @@ def evaluate_tag(request: EvaluateRequest) -> None:
         found = [
             tag_scores(model.trunk.cell, data.tags or [], model.predict(data.rows), spans=spans)
         ]
+    if request.train is not None:
+        learnt = read_tag_data(request.train, word=request.text, column=request.label)
+        found.append(score_baseline(model, learnt, data))
     name = data_name(request.data)
     folder = given_folder(request.out) if request.out else fresh_folder("evaluate", name)
     path = folder / "report.html"

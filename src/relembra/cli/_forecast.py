@@ -9,38 +9,49 @@ from typing import Annotated, Any
 import typer
 
 from relembra._config import replace
-from relembra._errors import ConfigError, RelembraError
 from relembra.cli._options import (
+    BatchSize,
     Cell,
+    Compare,
+    Context,
     Dropout,
     Force,
+    Frequency,
+    Horizon,
     Json,
+    KnownColumns,
     Layers,
     LearningRate,
     Out,
+    PastColumns,
     Quiet,
     Resume,
+    Season,
     Seed,
+    SeriesColumns,
+    Space,
+    StaticColumns,
+    Steps,
+    Targets,
     Threads,
+    TimeColumn,
+    TimeFormat,
     Units,
+    Windows,
     given,
 )
 from relembra.cli._output import (
-    Interrupted,
     Terminal,
     blaming,
+    check_resume,
     data_name,
-    fresh_folder,
-    given_folder,
-    remove_if_empty,
+    job_folder,
     set_threads,
 )
 
-__all__ = ["forecast", "run"]
+__all__ = ["columns_of", "forecast", "forecaster_of", "run"]
 
 Names = list[str]
-_COLUMNS = "Columns"
-_MODEL = "Model"
 _SHOWN = ("model", "mase", "smape", "wql", "coverage_80", "n_windows")  # in the terminal
 
 
@@ -48,67 +59,26 @@ def forecast(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="CSV, TSV or Parquet file, one row per time.")
     ],
-    time_column: Annotated[
-        str | None,
-        typer.Option("--time", help="Column of the times.", rich_help_panel=_COLUMNS),
-    ] = None,
-    target: Annotated[
-        Names | None,
-        typer.Option(
-            help="Column to forecast; several make several series.", rich_help_panel=_COLUMNS
-        ),
-    ] = None,
-    series: Annotated[
-        Names | None,
-        typer.Option(
-            help="Column with the name of the series (repeat for more).", rich_help_panel=_COLUMNS
-        ),
-    ] = None,
-    known: Annotated[
-        Names | None,
-        typer.Option(help="Covariate known ahead (repeat for more).", rich_help_panel=_COLUMNS),
-    ] = None,
-    past: Annotated[
-        Names | None,
-        typer.Option(help="Covariate known up to now.", rich_help_panel=_COLUMNS),
-    ] = None,
-    static: Annotated[
-        Names | None,
-        typer.Option(help="Column that stays the same in a series.", rich_help_panel=_COLUMNS),
-    ] = None,
-    time_format: Annotated[
-        str | None,
-        typer.Option(help="As %d/%m/%Y [default: found out].", rich_help_panel=_COLUMNS),
-    ] = None,
-    frequency: Annotated[
-        str | None,
-        typer.Option(help="As D, W, M, 15min [default: found out].", rich_help_panel=_COLUMNS),
-    ] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, help="Steps to forecast.")] = None,
-    context: Annotated[int | None, typer.Option(min=2, help="Steps to look back on.")] = None,
-    season: Annotated[
-        list[int] | None, typer.Option(min=1, help="Seasonal period in steps, main one first.")
-    ] = None,
-    windows: Annotated[
-        int | None, typer.Option(min=0, help="Backtest windows per series; 0 for no backtest.")
-    ] = None,
-    compare: Annotated[
-        bool, typer.Option(help="Train the network without memory as well, to compare.")
-    ] = True,
+    time_column: TimeColumn = None,
+    target: Targets = None,
+    series: SeriesColumns = None,
+    known: KnownColumns = None,
+    past: PastColumns = None,
+    static: StaticColumns = None,
+    time_format: TimeFormat = None,
+    frequency: Frequency = None,
+    horizon: Horizon = None,
+    context: Context = None,
+    season: Season = None,
+    windows: Windows = None,
+    compare: Compare = True,
     cell: Cell = "lstm",
     units: Units = None,
     layers: Layers = None,
     dropout: Dropout = None,
-    space: Annotated[
-        str,
-        typer.Option(help="auto, log (relative errors) or linear.", rich_help_panel=_MODEL),
-    ] = "auto",
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Most training steps.", rich_help_panel=_MODEL)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Windows in a batch.", rich_help_panel=_MODEL)
-    ] = None,
+    space: Space = "auto",
+    steps: Steps = None,
+    batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     resume: Resume = False,
     out: Out = None,
@@ -123,32 +93,13 @@ def forecast(
     Examples: `relembra forecast sales.csv`,
     `relembra forecast sales.csv --series shop --known price --horizon 14 --cell gru`
     """
-    from relembra.tasks import Columns, Forecaster
-    from relembra.tasks.forecast import DEFAULT_TRAINING, DEFAULT_TRUNK
-
-    if resume and out is None:
-        raise ConfigError("--resume needs --out: the folder whose run is to go on")
-    columns = Columns(
-        time=time_column,
-        target=_one_or_many(target),
-        series=_one_or_many(series),
-        known=tuple(known or ()),
-        past=tuple(past or ()),
-        static=tuple(static or ()),
-        time_format=time_format,
-    )
-    chosen = {"units": units, "layers": layers, "dropout": dropout}
-    budget = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
-    model = Forecaster(
-        horizon,
-        context=context,
-        seasons=tuple(season) if season else None,
-        frequency=frequency,
-        columns=columns,
-        space=space,  # type: ignore[arg-type]  # checked where it is used
-        trunk=replace(DEFAULT_TRUNK, cell=cell, **given(chosen)),
-        training=replace(DEFAULT_TRAINING, seed=seed, **given(budget)),
-    )
+    check_resume(resume, out)
+    columns = columns_of(time_column, target, series, known, past, static, time_format)
+    model = forecaster_of(
+        horizon, context, season, frequency, columns, space, cell,
+        {"units": units, "layers": layers, "dropout": dropout},
+        {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+    )  # fmt: skip
     run(
         model,
         data,
@@ -160,6 +111,56 @@ def forecast(
         force=force,
         threads=threads,
         terminal=Terminal(quiet=quiet, as_json=as_json),
+    )
+
+
+def columns_of(
+    time_column: str | None,
+    target: Names | None,
+    series: Names | None,
+    known: Names | None,
+    past: Names | None,
+    static: Names | None,
+    time_format: str | None,
+) -> Any:
+    """Return the `Columns` that the options name."""
+    from relembra.tasks import Columns
+
+    return Columns(
+        time=time_column,
+        target=_one_or_many(target),
+        series=_one_or_many(series),
+        known=tuple(known or ()),
+        past=tuple(past or ()),
+        static=tuple(static or ()),
+        time_format=time_format,
+    )
+
+
+def forecaster_of(
+    horizon: int | None,
+    context: int | None,
+    season: list[int] | None,
+    frequency: str | None,
+    columns: Any,
+    space: str,
+    cell: str,
+    trunk: dict[str, Any],
+    training: dict[str, Any],
+) -> Any:
+    """Return the `Forecaster` that the options describe; what is None stays as it is."""
+    from relembra.tasks import Forecaster
+    from relembra.tasks.forecast import DEFAULT_TRAINING, DEFAULT_TRUNK
+
+    return Forecaster(
+        horizon,
+        context=context,
+        seasons=tuple(season) if season else None,
+        frequency=frequency,
+        columns=columns,
+        space=space,  # type: ignore[arg-type]  # checked where it is used
+        trunk=replace(DEFAULT_TRUNK, cell=cell, **given(trunk)),
+        training=replace(DEFAULT_TRAINING, **given(training)),
     )
 
 
@@ -192,29 +193,12 @@ def run(
         check_job(model, panel, windows=windows)
     for line in reading.lines():
         terminal.say(line)
-    ours = out is None or not out.exists()
-    files = OutputFiles(given_folder(out) if out else fresh_folder("forecast", name))
-    try:
-        with blaming(data):
-            job = run_forecast(
-                model,
-                panel,
-                reading,
-                files,
-                title=name,
-                windows=windows,
-                compare=compare,
-                resume=resume,
-                force=force,
-                watch=terminal.watcher(),
-                say=terminal.say,
-            )
-    except RelembraError:
-        if ours:
-            remove_if_empty(files.folder)
-        raise
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; to go on, add: --resume --out {files.folder}") from None
+    with job_folder("forecast", name, out) as folder, blaming(data):
+        job = run_forecast(
+            model, panel, reading, OutputFiles(folder), title=name, windows=windows,
+            compare=compare, resume=resume, force=force, watch=terminal.watcher(),
+            say=terminal.say,
+        )  # fmt: skip
     show(terminal, job, reading, time.perf_counter() - began)
 
 
@@ -232,11 +216,8 @@ def show(terminal: Terminal, job: Any, reading: Any, seconds: float) -> None:
     for line in verdict:
         terminal.say(line)
     files = {"forecast": job.files.forecast, "model": job.files.model, "report": job.files.report}
-    terminal.say("")
-    terminal.say("Full table, forecasts and figures are in the report.")
-    for kind, path in files.items():
-        terminal.say(f"{kind:>8}: {path}")
-    terminal.say(f"{seconds:8.1f} seconds")
+    terminal.say("\nFull table, forecasts and figures are in the report.")
+    terminal.files(files, seconds)
     terminal.result(
         {
             "job": "forecast",

@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from relembra._errors import ConfigError, DataError
+from relembra._errors import ConfigError, DataError, OutputExistsError, RelembraError
 from relembra.training import ProgressBar, Subscriber
 
 __all__ = [
     "Interrupted",
     "Terminal",
     "blaming",
+    "check_resume",
     "data_name",
     "fresh_folder",
     "given_folder",
+    "job_folder",
+    "predictions_file",
     "remove_if_empty",
     "set_threads",
 ]
@@ -61,6 +64,13 @@ class Terminal:
         """Print the JSON object, when one was asked for."""
         if self.as_json:
             print(json.dumps(_plain(values), ensure_ascii=False))
+
+    def files(self, files: dict[str, Path], seconds: float) -> None:
+        """Print which files were written, and how long it took."""
+        self.say("")
+        for kind, path in files.items():
+            self.say(f"{kind:>8}: {path}")
+        self.say(f"{seconds:8.1f} seconds")
 
     def watcher(self) -> Callable[[str], list[Subscriber]]:
         """Return what makes the progress bar of a training."""
@@ -127,6 +137,54 @@ def remove_if_empty(folder: Path) -> None:
     """Leave no empty folder behind when nothing came of a job."""
     with contextlib.suppress(OSError):
         folder.rmdir()
+
+
+@contextlib.contextmanager
+def job_folder(job: str, name: str, out: Path | None) -> Iterator[Path]:
+    """Make the folder of a job.
+
+    Where nothing came of the job no empty folder stays, and after Ctrl-C people are told how to go
+    on.
+    """
+    ours = out is None or not out.exists()
+    folder = given_folder(out) if out else fresh_folder(job, name)
+    try:
+        yield folder
+    except RelembraError:
+        if ours:
+            remove_if_empty(folder)
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; to go on, add: --resume --out {folder}") from None
+
+
+@contextlib.contextmanager
+def predictions_file(
+    data: Path, output: Path | None, out: Path | None, name: str, *, force: bool
+) -> Iterator[Path]:
+    """Return where predictions go; leave no empty folder behind when nothing came of them.
+
+    That is `output`, or else a file of this name in the folder `out`, or else in a fresh one.
+    """
+    ours, folder = False, None
+    if output is None:
+        ours = out is None or not out.exists()
+        folder = given_folder(out) if out else fresh_folder("predict", data_name(data))
+    path = (folder or Path()) / name if output is None else output
+    if path.exists() and not force:
+        raise OutputExistsError(f"{path} exists; choose another name, or say --force")
+    try:
+        yield path
+    except RelembraError:
+        if folder is not None and ours:
+            remove_if_empty(folder)
+        raise
+
+
+def check_resume(resume: bool, out: Path | None) -> None:
+    """Raise `ConfigError` where it is not said which run is to go on."""
+    if resume and out is None:
+        raise ConfigError("--resume needs --out: the folder whose run is to go on")
 
 
 def set_threads(threads: int) -> None:

@@ -21,6 +21,10 @@ def predict(
         Path, typer.Argument(metavar="DATA", help="New data, in the form of training.")
     ],
     text: TextColumn = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--column", help="Which column a .conllu file gets its tags in [upos]."),
+    ] = None,
     part: Part = None,
     output: Output = None,
     out: Out = None,
@@ -29,17 +33,20 @@ def predict(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Let a saved model answer for new data: what follows, or which label it has.
+    """Let a saved model answer for new data: what follows, which label it has, or which tags.
+
+    Labels and tags are written as they come, so that the data may be larger than memory.
 
     Examples: `relembra predict runs/forecast-sales-1/model.safetensors sales-until-june.csv`,
-    `relembra predict runs/classify-reviews-1/model.safetensors new.csv --output labels.jsonl`
+    `relembra predict runs/classify-reviews-1/model.safetensors new.csv --output labels.jsonl`,
+    `relembra predict runs/tag-en-train-1/model.safetensors en.conllu --output tagged.conllu`
     """
     from relembra._errors import ConfigError
     from relembra.artifact import load_model
 
     set_threads(threads)
     request = PredictRequest(
-        model, data, text, part, output, out, force, Terminal(quiet=quiet, as_json=as_json)
+        model, data, text, column, part, output, out, force, Terminal(quiet=quiet, as_json=as_json)
     )
     job = load_model(model).job
     if job not in _JOBS:
@@ -54,6 +61,7 @@ class PredictRequest:
     model: Path
     data: Path
     text: str | None
+    column: str | None
     part: str | None
     output: Path | None
     out: Path | None

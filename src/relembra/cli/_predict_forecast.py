@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relembra.cli._output import blaming, data_name, fresh_folder, given_folder
+from relembra.cli._output import blaming, predictions_file
 
 if TYPE_CHECKING:
     from relembra.cli._predict import PredictRequest
@@ -14,7 +14,7 @@ __all__ = ["predict_forecast"]
 
 def predict_forecast(request: PredictRequest) -> None:
     """Forecast what follows the data, and write it."""
-    from relembra._errors import ConfigError, OutputExistsError
+    from relembra._errors import ConfigError
     from relembra.data import read_panel
     from relembra.tasks import Forecaster
 
@@ -27,14 +27,9 @@ def predict_forecast(request: PredictRequest) -> None:
         terminal.say(line)
     with blaming(data):
         forecast = forecaster.forecast(panel)
-    path = request.output
-    if path is None:
-        out = request.out
-        folder = given_folder(out) if out else fresh_folder("predict", data_name(data))
-        path = folder / "forecast.csv"
-    if path.exists() and not request.force:
-        raise OutputExistsError(f"{path} exists; choose another --out, or say --force")
-    forecast.write_csv(path, force=request.force)
+    name = data, request.output, request.out, "forecast.csv"
+    with predictions_file(*name, force=request.force) as path:
+        forecast.write_csv(path, force=request.force)
     terminal.say(f"forecast: {path}")
     terminal.result(
         {

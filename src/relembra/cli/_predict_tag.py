@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from relembra.cli._output import blaming, data_name, fresh_folder, given_folder
+from relembra.cli._output import blaming, predictions_file
 
 if TYPE_CHECKING:
     from relembra.cli._predict import PredictRequest
+    from relembra.tasks.tag import TagPiece
 
 __all__ = ["predict_tag"]
 
 
 def predict_tag(request: PredictRequest) -> None:
-    """Tag the sequences, and write them."""
-    from relembra._errors import OutputExistsError
+    """Tag the sequences, a thousand at a time, and write them."""
     from relembra.tasks import Tagger
-    from relembra.tasks.tag import check_tag_ending, read_tag_data, write_tags
+    from relembra.tasks.tag import check_tag_ending, column_of, open_rows, write_tags
 
-    if request.output is not None:
-        check_tag_ending(request.output)
     model = Tagger.load(request.model)
-    data = read_tag_data(request.data, word=request.text, part=request.part, tagged=False)
-    for note in data.notes:
+    if request.output is not None:
+        check_tag_ending(request.output, request.data)
+    rows, notes = open_rows(request.data, word=request.text, part=request.part)
+    counted = _Counted(model, rows)
+    name = request.data, request.output, request.out, "tags.csv"
+    with predictions_file(*name, force=request.force) as path, blaming(request.data):
+        column = column_of(request.data, request.column) or "upos"
+        write_tags(path, counted, source=request.data, column=column, force=request.force)
+    for note in notes():
         request.terminal.say(note)
-    with blaming(request.data):
-        tags = model.predict(data.rows)
-        chances = model.predict_proba(data.rows)
-    place = {tag: k for k, tag in enumerate(model.tag_set_.tags)}
-    confidence = [
-        [float(row[t, place[tag]]) for t, tag in enumerate(theirs)]
-        for row, theirs in zip(chances, tags, strict=True)
-    ]
-    path = request.output
-    if path is None:
-        name = data_name(request.data)
-        folder = given_folder(request.out) if request.out else fresh_folder("predict", name)
-        path = folder / "tags.csv"
-    if path.exists() and not request.force:
-        raise OutputExistsError(f"{path} exists; choose another name, or say --force")
-    write_tags(path, data.rows, tags, confidence, force=request.force)
-    steps = sum(map(len, tags))
-    request.terminal.say(f"tags: {path} ({len(tags):,} sequences, {steps:,} steps)")
+    sequences, steps = counted.sequences, counted.steps
+    request.terminal.say(f"tags: {path} ({sequences:,} sequences, {steps:,} steps)")
     request.terminal.result(
-        {"job": "tag", "sequences": len(tags), "steps": steps, "files": {"tags": path}}
+        {"job": "tag", "sequences": sequences, "steps": steps, "files": {"tags": path}}
     )
+
+
+class _Counted:
+    """Tags for sequences as they are read, and how many there were."""
+
+    def __init__(self, model: Any, rows: Iterator[Any]) -> None:
+        self._model, self._rows = model, rows
+        self._place = {tag: k for k, tag in enumerate(model.tag_set_.tags)}
+        self.sequences = self.steps = 0
+
+    def __iter__(self) -> Iterator[TagPiece]:
+        from relembra.tasks.tag import TagPiece
+
+        for rows in self._rows:
+            tags, chances = self._model.predict(rows), self._model.predict_proba(rows)
+            confidence = [
+                [float(row[t, self._place[tag]]) for t, tag in enumerate(theirs)]
+                for row, theirs in zip(chances, tags, strict=True)
+            ]
+            self.sequences += len(tags)
+            self.steps += sum(map(len, tags))
+            yield TagPiece(rows, tags, confidence)

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from relembra._config import replace
-from relembra._errors import ConfigError, RelembraError
 from relembra.cli._options import (
+    Balanced,
+    BatchSize,
     Cell,
+    ClassFeatures,
+    Compare,
     Dropout,
     Force,
     Json,
@@ -21,28 +23,29 @@ from relembra.cli._options import (
     OneWay,
     Out,
     Part,
+    Pooling,
     Quiet,
     Resume,
     Seed,
+    Steps,
+    TestFile,
+    TestPart,
+    TestShare,
     TextColumn,
     Threads,
     Units,
     given,
 )
 from relembra.cli._output import (
-    Interrupted,
     Terminal,
     blaming,
+    check_resume,
     data_name,
-    fresh_folder,
-    given_folder,
-    remove_if_empty,
+    job_folder,
     set_threads,
 )
 
-__all__ = ["classify", "show_scores"]
-
-_MODEL = "Model"
+__all__ = ["classifier_of", "classify", "rows_and_test", "show_scores"]
 
 
 def classify(
@@ -50,49 +53,27 @@ def classify(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="CSV, TSV, Parquet or JSON lines with a text and a label column; .ts or .npz.",
+            help="CSV, TSV, Parquet or JSON lines with a text and a label column; .ts or .npz; "
+            "a folder of recordings or images, in a folder for each label.",
         ),
     ],
     text: TextColumn = None,
     label: LabelColumn = None,
     part: Part = None,
-    test: Annotated[
-        Path | None, typer.Option(help="File to score on [default: a share of DATA is held out].")
-    ] = None,
-    test_part: Annotated[
-        str | None, typer.Option(help="Which of several sets of an .npz file to score on.")
-    ] = None,
-    test_share: Annotated[
-        float, typer.Option(help="Share of DATA to score on, where no test data is named.")
-    ] = 0.2,
-    compare: Annotated[
-        bool, typer.Option(help="Train the network without memory as well, to compare.")
-    ] = True,
-    features: Annotated[
-        str,
-        typer.Option(
-            help="auto, words, characters, words+characters, subwords, symbols or frames.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = "auto",
-    pooling: Annotated[
-        str, typer.Option(help="last, mean, max or attention.", rich_help_panel=_MODEL)
-    ] = "max",
-    balanced: Annotated[
-        bool,
-        typer.Option("--balanced", help="Rare labels count like others.", rich_help_panel=_MODEL),
-    ] = False,
+    test: TestFile = None,
+    test_part: TestPart = None,
+    test_share: TestShare = 0.2,
+    compare: Compare = True,
+    features: ClassFeatures = "auto",
+    pooling: Pooling = None,
+    balanced: Balanced = False,
     cell: Cell = "lstm",
     units: Units = None,
     layers: Layers = None,
     one_way: OneWay = False,
     dropout: Dropout = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Most training steps.", rich_help_panel=_MODEL)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Sequences in a batch.", rich_help_panel=_MODEL)
-    ] = None,
+    steps: Steps = None,
+    batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     resume: Resume = False,
     out: Out = None,
@@ -102,83 +83,75 @@ def classify(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Learn to give each text or sequence one label.
+    """Learn to give each text, sequence, recording or image one label.
 
-    Examples: `relembra train classify reviews.csv`,
+    Examples: `relembra train classify reviews.csv`, `relembra train classify recordings/`,
     `relembra train classify gestures.npz --part train --test-part test --cell gru`
     """
-    from relembra.tasks import Classifier
-    from relembra.tasks.classify import DEFAULT_TRAINING, DEFAULT_TRUNK, read_labelled
+    check_resume(resume, out)
+    chosen = {"units": units, "layers": layers, "dropout": dropout}
+    model = classifier_of(
+        features, pooling, balanced, cell, one_way, chosen,
+        {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+    )  # fmt: skip
+    terminal = Terminal(quiet=quiet, as_json=as_json)
+    set_threads(threads)
+    rows, scored = rows_and_test(data, text, label, part, test, test_part, terminal)
+    began, name = time.perf_counter(), data_name(data)
+    with job_folder("classify", name, out) as folder, blaming(data):
+        from relembra.tasks.classify import ClassifyFiles, run_classify
 
-    if resume and out is None:
-        raise ConfigError("--resume needs --out: the folder whose run is to go on")
-    both = cell != "feedforward" and not one_way
-    trunk = {"units": units, "layers": layers, "dropout": dropout, "bidirectional": both}
-    budget = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
+        job = run_classify(
+            model, rows, ClassifyFiles(folder), title=name, test=scored, share=test_share,
+            compare=compare, resume=resume, force=force, watch=terminal.watcher(),
+            say=terminal.say,
+        )  # fmt: skip
+    written = {"model": job.files.model, "report": job.files.report}
+    show_scores(terminal, job.found, job.held_out, written, time.perf_counter() - began)
+
+
+def classifier_of(
+    features: str,
+    pooling: str | None,
+    balanced: bool,
+    cell: str,
+    one_way: bool,
+    trunk: dict[str, Any],
+    training: dict[str, Any],
+) -> Any:
+    """Return the `Classifier` that the options describe; what is None follows from the data."""
+    from relembra.tasks import Classifier
+
     model = Classifier(
         features,
         pooling=pooling,  # type: ignore[arg-type]  # checked where it is used
         class_weight="balanced" if balanced else None,
-        trunk=replace(DEFAULT_TRUNK, cell=cell, **given(trunk)),
-        training=replace(DEFAULT_TRAINING, seed=seed, **given(budget)),
     )
-    terminal = Terminal(quiet=quiet, as_json=as_json)
-    set_threads(threads)
+    both = cell != "feedforward" and not one_way
+    trunk = {"cell": cell, "bidirectional": both, **given(trunk)}
+    changes = {f"trunk__{name}": value for name, value in trunk.items()}
+    changes |= {f"training__{name}": value for name, value in given(training).items()}
+    return model.set_params(**changes)
+
+
+def rows_and_test(
+    data: Path,
+    text: str | None,
+    label: str | None,
+    part: str | None,
+    test: Path | None,
+    test_part: str | None,
+    terminal: Terminal,
+) -> tuple[Any, Any]:
+    """Return the rows to learn from, and those to score on where they are named."""
+    from relembra.tasks.classify import read_labelled
+
     rows = read_labelled(data, text=text, label=label, part=part)
     for note in rows.notes:
         terminal.say(note)
-    scored = None
-    if test is not None or test_part is not None:
-        scored = read_labelled(test or data, text=text, label=label, part=test_part)
-    _run(
-        model, rows, scored, data, out=out, share=test_share, compare=compare, resume=resume,
-        force=force, terminal=terminal,
-    )  # fmt: skip
-
-
-def _run(
-    model: Any,
-    rows: Any,
-    scored: Any,
-    data: Path,
-    *,
-    out: Path | None,
-    share: float,
-    compare: bool,
-    resume: bool,
-    force: bool,
-    terminal: Terminal,
-) -> None:
-    """Run the job, and print what came of it."""
-    from relembra.tasks.classify import ClassifyFiles, run_classify
-
-    began = time.perf_counter()
-    name = data_name(data)
-    ours = out is None or not out.exists()
-    files = ClassifyFiles(given_folder(out) if out else fresh_folder("classify", name))
-    try:
-        with blaming(data):
-            job = run_classify(
-                model,
-                rows,
-                files,
-                title=name,
-                test=scored,
-                share=share,
-                compare=compare,
-                resume=resume,
-                force=force,
-                watch=terminal.watcher(),
-                say=terminal.say,
-            )
-    except RelembraError:
-        if ours:
-            remove_if_empty(files.folder)
-        raise
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; to go on, add: --resume --out {files.folder}") from None
-    written = {"model": files.model, "report": files.report}
-    show_scores(terminal, job.found, job.held_out, written, time.perf_counter() - began)
+    if test is None and test_part is None:
+        return rows, None
+    return rows, read_labelled(test or data, text=text, label=label, part=test_part)
 
 
 def show_scores(
@@ -192,10 +165,7 @@ def show_scores(
     verdict = verdict_lines(found, held_out)
     for line in verdict:
         terminal.say(line)
-    terminal.say("")
-    for kind, path in files.items():
-        terminal.say(f"{kind:>8}: {path}")
-    terminal.say(f"{seconds:8.1f} seconds")
+    terminal.files(files, seconds)
     terminal.result(
         {
             "job": "classify",

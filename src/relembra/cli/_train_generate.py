@@ -9,33 +9,31 @@ from typing import Annotated, Any
 import typer
 
 from relembra._config import replace
-from relembra._errors import ConfigError, RelembraError
 from relembra.cli._options import (
+    BackSteps,
+    BatchSize,
     Cell,
+    Dropout,
     Force,
     Json,
     Layers,
     LearningRate,
     Out,
     Quiet,
+    Resume,
     Seed,
+    Steps,
+    TestTexts,
     Threads,
+    TokenCount,
+    TokenKind,
     Units,
     given,
 )
-from relembra.cli._output import (
-    Interrupted,
-    Terminal,
-    data_name,
-    fresh_folder,
-    given_folder,
-    remove_if_empty,
-    set_threads,
-)
+from relembra.cli._output import Terminal, check_resume, data_name, job_folder, set_threads
 
-__all__ = ["show_scores", "train_generate"]
+__all__ = ["language_model_of", "show_scores", "train_generate"]
 
-_MODEL = "Model"
 _SHOWN = 240  # characters of a sample in the terminal
 
 
@@ -43,35 +41,18 @@ def train_generate(
     texts: Annotated[
         list[Path], typer.Argument(metavar="TEXT...", help="UTF-8 text files, also packed.")
     ],
-    tokens: Annotated[
-        str, typer.Option(help="characters, words or subwords.", rich_help_panel=_MODEL)
-    ] = "characters",
-    size: Annotated[
-        int | None, typer.Option(min=1, help="Most tokens.", rich_help_panel=_MODEL)
-    ] = None,
-    test: Annotated[
-        list[Path] | None,
-        typer.Option(help="Text to score on [default: the last tenth is held out]."),
-    ] = None,
+    tokens: TokenKind = "characters",
+    size: TokenCount = None,
+    test: TestTexts = None,
     cell: Cell = "lstm",
     units: Units = None,
     layers: Layers = None,
-    dropout: Annotated[
-        float | None, typer.Option(help="Rate behind each layer.", rich_help_panel=_MODEL)
-    ] = None,
-    length: Annotated[
-        int, typer.Option(min=1, help="Steps that learning goes back.", rich_help_panel=_MODEL)
-    ] = 128,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Most training steps.", rich_help_panel=_MODEL)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Rows of text side by side.", rich_help_panel=_MODEL)
-    ] = None,
+    dropout: Dropout = None,
+    length: BackSteps = 128,
+    steps: Steps = None,
+    batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
-    ] = False,
+    resume: Resume = False,
     out: Out = None,
     force: Force = False,
     seed: Seed = 0,
@@ -84,73 +65,59 @@ def train_generate(
     Example: `relembra train generate machado/*.txt --units 512 --threads 2`
     """
     from relembra.data import TextFiles
+
+    check_resume(resume, out)
+    set_threads(threads)
+    model = language_model_of(
+        tokens, size, length, cell, {"units": units, "layers": layers, "dropout": dropout},
+        {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+    )  # fmt: skip
+    learning, test_files = TextFiles.of(texts), TextFiles.of(test) if test else None
+    began, name = time.perf_counter(), data_name(texts[0])
+    terminal = Terminal(quiet=quiet, as_json=as_json)
+    with job_folder("generate", name, out) as folder:
+        from relembra.tasks.generate import GenerateFiles, run_generate
+
+        job = run_generate(
+            model, learning, test_files, GenerateFiles(folder), title=name, resume=resume,
+            force=force, subscribers=terminal.watcher()("training"), say=terminal.say,
+        )  # fmt: skip
+    _show(terminal, job, time.perf_counter() - began)
+
+
+def language_model_of(
+    tokens: str,
+    size: int | None,
+    length: int,
+    cell: str,
+    trunk: dict[str, Any],
+    training: dict[str, Any],
+) -> Any:
+    """Return the `LanguageModel` that the options describe; what is None stays as it is."""
     from relembra.tasks.generate import DEFAULT_TRAINING, DEFAULT_TRUNK, LanguageModel
 
-    if resume and out is None:
-        raise ConfigError("--resume needs --out: the folder whose run is to go on")
-    set_threads(threads)
-    chosen = {"units": units, "layers": layers, "dropout": dropout}
-    budget = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
-    model = LanguageModel(
+    return LanguageModel(
         tokens,  # type: ignore[arg-type]  # checked where it is used
         size=size,
         length=length,
-        trunk=replace(DEFAULT_TRUNK, cell=cell, **given(chosen)),
-        training=replace(DEFAULT_TRAINING, seed=seed, **given(budget)),
+        trunk=replace(DEFAULT_TRUNK, cell=cell, **given(trunk)),
+        training=replace(DEFAULT_TRAINING, **given(training)),
     )
-    files = TextFiles.of(texts), TextFiles.of(test) if test else None
-    name = data_name(texts[0])
-    terminal = Terminal(quiet=quiet, as_json=as_json)
-    _run(model, files, name, out=out, resume=resume, force=force, terminal=terminal)
-
-
-def _run(
-    model: Any,
-    texts: tuple[Any, Any],
-    name: str,
-    *,
-    out: Path | None,
-    resume: bool,
-    force: bool,
-    terminal: Terminal,
-) -> None:
-    from relembra.tasks.generate import GenerateFiles, run_generate
-
-    began = time.perf_counter()
-    ours = out is None or not out.exists()
-    files = GenerateFiles(given_folder(out) if out else fresh_folder("generate", name))
-    try:
-        job = run_generate(
-            model,
-            *texts,
-            files,
-            title=name,
-            resume=resume,
-            force=force,
-            subscribers=terminal.watcher()("training"),
-            say=terminal.say,
-        )
-    except RelembraError:
-        if ours:
-            remove_if_empty(files.folder)
-        raise
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; to go on, add: --resume --out {files.folder}") from None
-    _show(terminal, job, time.perf_counter() - began)
 
 
 def _show(terminal: Terminal, job: Any, seconds: float) -> None:
     verdict = show_scores(terminal, job.evaluation)
     title, text = list(job.samples.items())[1]
-    terminal.say(f"\nWhat it writes, {title}:\n{text[:_SHOWN]}\n")
-    terminal.say(f"  model: {job.files.model}\n report: {job.files.report}\n{seconds:8.1f} seconds")
+    terminal.say(f"\nWhat it writes, {title}:\n{text[:_SHOWN]}")
+    files = {"model": job.files.model, "report": job.files.report}
+    terminal.files(files, seconds)
     terminal.result(
         {
             "job": "generate",
             "model": job.model.trunk.cell,
             "metrics": job.evaluation.to_dict(),
             "verdict": [verdict],
-            "files": {"model": job.files.model, "report": job.files.report},
+            "files": files,
             "seconds": seconds,
         }
     )

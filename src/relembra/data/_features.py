@@ -8,9 +8,12 @@ from typing import Any
 from torch import Tensor
 
 from relembra._errors import ArtifactError
+from relembra.data._audio import Audio
 from relembra.data._characters import Characters
 from relembra.data._encoded import Feature
 from relembra.data._frames import Frames
+from relembra.data._image_scan import ImageScan
+from relembra.data._image_sequence import ImageSequence
 from relembra.data._subwords import Subwords
 from relembra.data._symbols import Symbols
 from relembra.data._word_characters import WordCharacters
@@ -20,7 +23,17 @@ __all__ = ["feature_from_json"]
 
 _FEATURES: dict[str, Any] = {
     feature.kind: feature
-    for feature in (Characters, Frames, Subwords, Symbols, WordCharacters, Words)
+    for feature in (
+        Audio,
+        Characters,
+        Frames,
+        ImageScan,
+        ImageSequence,
+        Subwords,
+        Symbols,
+        WordCharacters,
+        Words,
+    )  # fmt: skip
 }
 
 

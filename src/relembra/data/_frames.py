@@ -86,6 +86,11 @@ class Frames:
         return cls(mean, scale, missing if gaps is None else gaps)
 
     @property
+    def bands(self) -> int:
+        """K, channels of the raw frames."""
+        return len(self.mean)
+
+    @property
     def channels(self) -> int:
         """Channels of the frames that a network gets: K, or 3 K with gaps."""
         return len(self.mean) * (3 if self.gaps else 1)
@@ -180,7 +185,10 @@ def as_frames(raw: Ragged | Sequence[npt.ArrayLike] | npt.NDArray[Any]) -> Ragge
 def _ragged(raw: Sequence[npt.ArrayLike] | npt.NDArray[Any]) -> Ragged:
     if isinstance(raw, np.ndarray) and raw.dtype != object:
         if raw.ndim not in (2, 3):
-            raise DataError(f"the array has shape {raw.shape}; expected (n, T, K) or (n, T)")
+            raise DataError(
+                f"the array has shape {raw.shape}; expected (n, T, K) or (n, T). Reshape your "
+                "data: array[None] is one sequence"
+            )
         flat = raw.reshape(-1, *raw.shape[2:])
         return Ragged(flat, np.arange(len(raw) + 1, dtype=np.int64) * raw.shape[1])
     try:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
 
 from relembra._errors import DataError
 from relembra.data._json_lines import is_json_lines, json_objects
 from relembra.data._lines import text_lines
 
-__all__ = ["TaggedTokens", "read_tagged"]
+__all__ = [
+    "Sentence",
+    "TaggedFile",
+    "TaggedTokens",
+    "conllu_field",
+    "conllu_lines",
+    "is_conllu",
+    "open_tagged",
+    "read_tagged",
+]
 
 _FIELDS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _ID = re.compile(r"([1-9]\d*)|([1-9]\d*-[1-9]\d*)|(\d+\.[1-9]\d*)")
@@ -45,37 +56,85 @@ class TaggedTokens:
     notes: tuple[str, ...]
 
 
-class _Sentences:
-    """Sentences in the making."""
+class Sentence(NamedTuple):
+    """One sentence: the line where it begins, its tokens and a tag for each."""
 
-    def __init__(self, tagged: bool) -> None:
-        self.tokens: list[list[str]] = []
-        self.tags: list[list[str]] = []
-        self.lines: list[int] = []
-        self.left_out: Counter[str] = Counter()
-        self._tagged, self._open = tagged, False
+    line: int
+    tokens: list[str]
+    tags: list[str]
 
-    def add(self, line: int, token: str, tag: str) -> None:
-        if not self._open:
-            self.start(line)
-        self.tokens[-1].append(token)
-        self.tags[-1].append(tag)
 
-    def start(self, line: int) -> None:
-        self.tokens.append([])
-        self.tags.append([])
-        self.lines.append(line)
-        self._open = True
+@dataclass(frozen=True)
+class TaggedFile:
+    """A file of sentences that is read piece by piece; see :func:`open_tagged`.
 
-    def end(self) -> None:
-        self._open = False
+    Attributes
+    ----------
+    path
+        The file.
+    """
 
-    def result(self, path: str) -> TaggedTokens:
-        if not self.tokens:
-            raise DataError("the file has no sentences; expected a token a line", path=path)
-        notes = [_LEFT_OUT[name].format(n=n) for name, n in self.left_out.items()]
-        tags = self.tags if self._tagged else None
-        return TaggedTokens(self.tokens, tags, self.lines, tuple(notes))
+    path: str
+    _read: Callable[[Counter[str]], Iterator[Sentence]]
+    _left_out: Counter[str] = field(default_factory=Counter)
+
+    def chunks(self, sentences: int = 1024) -> Iterator[list[Sentence]]:
+        """Yield so many sentences at a time, for files larger than memory.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read, or a line does not fit; file and line are named.
+        """
+        self._left_out.clear()
+        found, chunks = self._read(self._left_out), 0
+        while some := list(islice(found, sentences)):
+            chunks += 1
+            yield some
+        if not chunks:
+            raise DataError("the file has no sentences; expected a token a line", path=self.path)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out as far as it was read, as sentences for people."""
+        return tuple(_LEFT_OUT[name].format(n=n) for name, n in self._left_out.items())
+
+
+def open_tagged(
+    path: str | os.PathLike[str],
+    *,
+    word: int | str | None = None,
+    tag: int | str | None = None,
+    tagged: bool = True,
+) -> TaggedFile:
+    r"""Open sentences with a tag for each token: `read_tagged`, but nothing is read yet.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "towns.conll")
+    ...     _ = file.write_text("to O\nRio B-town\n\nyes O\n")
+    ...     [len(sentences) for sentences in open_tagged(file).chunks(1)]
+    [1, 1]
+    """
+    name = os.fspath(path)
+    if not os.path.isfile(name):
+        raise DataError("there is no such file", path=name)
+    if is_json_lines(name):
+        keys = str(word or "tokens"), str(tag or "tags")
+        return TaggedFile(name, lambda left_out: _read_json(name, *keys, tagged))
+    if is_conllu(name):
+        fields = word or "form", (tag or "upos") if tagged else None
+        return TaggedFile(name, lambda left_out: _read_conllu(name, left_out, *fields))
+    wanted = _column(name, -1 if tag is None else tag) if tagged else None
+    columns = _column(name, 0 if word is None else word), wanted
+    return TaggedFile(name, lambda left_out: _read_conll(name, left_out, *columns))
+
+
+def is_conllu(path: str | os.PathLike[str]) -> bool:
+    """Tell by its name whether a file is CoNLL-U, packed or not."""
+    return re.search(r"\.conllu(\.(gz|bz2|xz))?$", os.fspath(path).lower()) is not None
 
 
 def read_tagged(
@@ -124,19 +183,14 @@ def read_tagged(
     >>> data.tokens, data.tags
     ([['to', 'Rio'], ['yes']], [['O', 'B-town'], ['O']])
     """
-    name = os.fspath(path)
-    if not os.path.isfile(name):
-        raise DataError("there is no such file", path=name)
-    sentences = _Sentences(tagged)
-    plain = re.sub(r"\.(gz|bz2|xz)$", "", name.lower())
-    if is_json_lines(name):
-        _read_json(name, sentences, str(word or "tokens"), str(tag or "tags"), tagged)
-    elif plain.endswith(".conllu"):
-        _read_conllu(name, sentences, word or "form", (tag or "upos") if tagged else None)
-    else:
-        wanted = _column(name, -1 if tag is None else tag) if tagged else None
-        _read_conll(name, sentences, _column(name, 0 if word is None else word), wanted)
-    return sentences.result(name)
+    file = open_tagged(path, word=word, tag=tag, tagged=tagged)
+    found = [sentence for some in file.chunks() for sentence in some]
+    return TaggedTokens(
+        [sentence.tokens for sentence in found],
+        [sentence.tags for sentence in found] if tagged else None,
+        [sentence.line for sentence in found],
+        file.notes,
+    )
 
 
 def _column(path: str, given: int | str) -> int:
@@ -149,25 +203,30 @@ def _column(path: str, given: int | str) -> int:
         ) from None
 
 
-def _read_conll(path: str, sentences: _Sentences, word: int, tag: int | None) -> None:
-    width = 0
+def _read_conll(
+    path: str, left_out: Counter[str], word: int, tag: int | None
+) -> Iterator[Sentence]:
+    width, made = 0, Sentence(0, [], [])
     for number, line in text_lines(path):
         cells = line.split("\t") if "\t" in line else line.split()
-        if not line.strip():
-            sentences.end()
-        elif cells[0] == "-DOCSTART-":
-            sentences.end()
-            sentences.left_out["document"] += 1
-        else:
-            width = width or _checked_width(path, number, len(cells), word, tag)
-            if len(cells) != width:
-                raise DataError(
-                    f"this line has {len(cells)} columns where {width} were expected; a blank "
-                    "line ends a sentence",
-                    path=path,
-                    line=number,
-                )
-            _add(path, sentences, number, cells[word], "" if tag is None else cells[tag], tag)
+        if not line.strip() or cells[0] == "-DOCSTART-":
+            if line.strip():
+                left_out["document"] += 1
+            if made.tokens:
+                yield made
+            made = Sentence(0, [], [])
+            continue
+        width = width or _checked_width(path, number, len(cells), word, tag)
+        if len(cells) != width:
+            raise DataError(
+                f"this line has {len(cells)} columns where {width} were expected; a blank "
+                "line ends a sentence",
+                path=path,
+                line=number,
+            )
+        made = _longer(path, made, number, cells[word], "" if tag is None else cells[tag], tag)
+    if made.tokens:
+        yield made
 
 
 def _checked_width(path: str, line: int, width: int, word: int, tag: int | None) -> int:
@@ -186,27 +245,27 @@ def _checked_width(path: str, line: int, width: int, word: int, tag: int | None)
     return width
 
 
-def _add(path: str, sentences: _Sentences, line: int, token: str, tag: str, wanted: object) -> None:
+def _longer(path: str, made: Sentence, line: int, token: str, tag: str, wanted: object) -> Sentence:
+    """Return the sentence with one more token."""
     for text, what in ((token, "token"), (tag, "tag")):
         if not text.strip() and (what == "token" or wanted is not None):
             raise DataError(f"the {what} is empty; complete the line", path=path, line=line)
-    sentences.add(line, token, tag)
+    made.tokens.append(token)
+    made.tags.append(tag)
+    return made if made.line else made._replace(line=line)
 
 
-def _read_conllu(path: str, sentences: _Sentences, word: int | str, tag: int | str | None) -> None:
-    columns = [_field(path, word), *([] if tag is None else [_field(path, tag)])]
-    expected = 1
-    for number, line in text_lines(path):
-        if not line.strip():
-            sentences.end()
-            expected = 1
-        elif not line.startswith("#"):
-            cells = line.split("\t")
-            kind = _line_kind(path, number, cells, expected)
-            if kind != "word":
-                sentences.left_out[kind] += 1
-                continue
-            expected += 1
+def _read_conllu(
+    path: str, left_out: Counter[str], word: int | str, tag: int | str | None
+) -> Iterator[Sentence]:
+    columns = [conllu_field(path, word), *([] if tag is None else [conllu_field(path, tag)])]
+    made = Sentence(0, [], [])
+    for number, kind, cells in conllu_lines(path):
+        if kind == "end":
+            if made.tokens:
+                yield made
+            made = Sentence(0, [], [])
+        elif kind == "word":
             token, *tags = (cells[column] for column in columns)
             if tags == ["_"]:
                 raise DataError(
@@ -214,10 +273,40 @@ def _read_conllu(path: str, sentences: _Sentences, word: int | str, tag: int | s
                     path=path,
                     line=number,
                 )
-            _add(path, sentences, number, token, "".join(tags), tag)
+            made = _longer(path, made, number, token, "".join(tags), tag)
+        elif kind != "comment":
+            left_out[kind] += 1
+    if made.tokens:
+        yield made
 
 
-def _field(path: str, name: int | str) -> int:
+def conllu_lines(path: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield the number of each line, what it is, and its cells.
+
+    It is a ``word``, a ``range`` of words, an ``empty`` node, a ``comment`` or the ``end`` of a
+    sentence.
+
+    Raises
+    ------
+    DataError
+        A line is none of these, or words are not numbered 1, 2, 3, ...
+    """
+    expected = 1
+    for number, line in text_lines(path):
+        if not line.strip():
+            expected = 1
+            yield number, "end", [line]
+        elif line.startswith("#"):
+            yield number, "comment", [line]
+        else:
+            cells = line.split("\t")
+            kind = _line_kind(path, number, cells, expected)
+            expected += kind == "word"
+            yield number, kind, cells
+
+
+def conllu_field(path: str, name: int | str) -> int:
+    """Return the place of a column of CoNLL-U, by its name."""
     if name not in _FIELDS:
         raise DataError(
             f"CoNLL-U has no column {name!r}; expected one of {', '.join(_FIELDS)}", path=path
@@ -226,7 +315,7 @@ def _field(path: str, name: int | str) -> int:
 
 
 def _line_kind(path: str, line: int, cells: list[str], expected: int) -> str:
-    """Tell a word from what is none, and check that words are numbered 1, 2, 3, ..."""
+    """Tell a word from what is none."""
     if len(cells) != len(_FIELDS):
         raise DataError(
             f"this line has {len(cells)} columns where CoNLL-U has 10, parted by tabs",
@@ -243,16 +332,14 @@ def _line_kind(path: str, line: int, cells: list[str], expected: int) -> str:
     return "word" if match[1] else "range" if match[2] else "empty"
 
 
-def _read_json(path: str, sentences: _Sentences, word: str, tag: str, tagged: bool) -> None:
+def _read_json(path: str, word: str, tag: str, tagged: bool) -> Iterator[Sentence]:
     for number, found in json_objects(path):
         fail = _json_failer(path, number)
         tokens = _strings(found, word, fail)
         tags = _strings(found, tag, fail) if tagged else [""] * len(tokens)
         if len(tokens) != len(tags):
             raise fail(f"there are {len(tokens)} tokens and {len(tags)} tags; expected as many")
-        sentences.start(number)
-        sentences.tokens[-1] += tokens
-        sentences.tags[-1] += tags
+        yield Sentence(number, tokens, tags)
 
 
 def _json_failer(path: str, line: int) -> Callable[[str], DataError]:

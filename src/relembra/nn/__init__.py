@@ -3,6 +3,9 @@
 from relembra.nn._crf import LinearChainCRF as LinearChainCRF
 from relembra.nn._embedding import TokenEmbedding as TokenEmbedding
 from relembra.nn._feedforward import FeedForward as FeedForward
+from relembra.nn._frame_noise import FrameNoise as FrameNoise
+from relembra.nn._frame_noise import TempoNoise as TempoNoise
+from relembra.nn._image_network import ImageNetwork as ImageNetwork
 from relembra.nn._keras_files import from_keras as from_keras
 from relembra.nn._keras_files import load_keras_weights as load_keras_weights
 from relembra.nn._keras_files import save_keras_weights as save_keras_weights
@@ -18,6 +21,7 @@ from relembra.nn._onnx import from_onnx as from_onnx
 from relembra.nn._onnx import to_onnx as to_onnx
 from relembra.nn._pooling import Pooling as Pooling
 from relembra.nn._pooling import PoolingKind as PoolingKind
+from relembra.nn._pooling import sum_over_steps as sum_over_steps
 from relembra.nn._quantiles import QuantileHead as QuantileHead
 from relembra.nn._quantiles import check_levels as check_levels
 from relembra.nn._quantiles import pinball_loss as pinball_loss
@@ -37,6 +41,8 @@ __all__ = [
     "LSTM",
     "RNN",
     "FeedForward",
+    "FrameNoise",
+    "ImageNetwork",
     "Linear",
     "LinearChainCRF",
     "LockedDropout",
@@ -48,6 +54,7 @@ __all__ = [
     "RecurrentLayer",
     "RecurrentTrunk",
     "Reversed",
+    "TempoNoise",
     "TokenEmbedding",
     "Trunk",
     "WordCharacterEmbedding",
@@ -62,4 +69,5 @@ __all__ = [
     "save_keras_weights",
     "temporal_penalty",
     "to_onnx",
+    "sum_over_steps",
 ]

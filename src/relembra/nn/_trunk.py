@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from relembra._config import config
+from relembra._config import config, replace
 from relembra._errors import ConfigError
 from relembra.engine import PathName
 from relembra.engine._request import check_recompute
@@ -96,6 +96,18 @@ class Trunk:
     def build(self, input_size: int) -> RecurrentTrunk:
         """Make the module for inputs of (B, T, input_size)."""
         return RecurrentTrunk(self, input_size)
+
+    def without_memory(self) -> Trunk:
+        """Return the feedforward trunk of the same size, to say what memory was worth.
+
+        Examples
+        --------
+        >>> Trunk(cell="gru", units=8, bidirectional=True).without_memory()
+        Trunk(cell='feedforward', units=8, ...)
+        """
+        none = {"bidirectional": False, "recurrent_dropout": 0.0, "weight_drop": 0.0}
+        off = {"zoneout": 0.0, "layer_norm": False, "recompute": False}
+        return replace(self, cell="feedforward", **none, **off)
 
 
 class RecurrentTrunk(nn.Module):

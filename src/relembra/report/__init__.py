@@ -10,8 +10,13 @@ from relembra.report._figures_fan import SeriesView as SeriesView
 from relembra.report._figures_fan import fan_figure as fan_figure
 from relembra.report._figures_lines import horizon_figure as horizon_figure
 from relembra.report._figures_lines import training_figure as training_figure
+from relembra.report._figures_search import bar_figure as bar_figure
+from relembra.report._figures_search import curves_figure as curves_figure
+from relembra.report._figures_search import search_figure as search_figure
+from relembra.report._figures_search import setting_figure as setting_figure
 from relembra.report._page import Report as Report
 from relembra.report._tables import Best as Best
+from relembra.report._tables import Picture as Picture
 from relembra.report._tables import Table as Table
 from relembra.report._tables import format_number as format_number
 from relembra.report._tables import score_table as score_table
@@ -23,15 +28,20 @@ __all__ = [
     "Figure",
     "FigureChoice",
     "HeldOut",
+    "Picture",
     "Report",
     "SeriesView",
     "Table",
     "backtest_figure",
+    "bar_figure",
+    "curves_figure",
     "fan_figure",
     "format_number",
     "horizon_figure",
     "pick_series",
     "score_table",
+    "search_figure",
+    "setting_figure",
     "training_figure",
     "verdict",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from relembra.report._figures import FigureChoice, figure_json
-from relembra.report._tables import Best
+from relembra.report._tables import Best, Picture
 
 __all__ = ["figure_html", "note_html", "paragraph_html", "table_html"]
 
@@ -38,15 +39,19 @@ def table_html(title: str, header: Sequence[str], rows: Sequence[Sequence[str]])
 
 
 def _cells(row: Sequence[str], kinds: Sequence[str]) -> str:
-    shown = [
-        f'<strong>{escape(cell)}</strong><span class="hidden"> (best)</span>'
-        if isinstance(cell, Best)
-        else escape(str(cell))
-        for cell in row
-    ]
+    shown = [_cell(cell) for cell in row]
     first = f'<th scope="row">{shown[0]}</th>' if shown else ""
     rest = zip(shown[1:], kinds[1:], strict=True)
     return first + "".join(f"<td{kind}>{cell}</td>" for cell, kind in rest)
+
+
+def _cell(cell: str) -> str:
+    if isinstance(cell, Best):
+        return f'<strong>{escape(cell)}</strong><span class="hidden"> (best)</span>'
+    if isinstance(cell, Picture):
+        source = base64.b64encode(cell.png).decode()
+        return f'<img alt="" src="data:image/png;base64,{source}"><br>{escape(cell)}'
+    return escape(str(cell))
 
 
 def _column_class(rows: Sequence[Sequence[str]], column: int) -> str:

@@ -5,16 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from relembra._errors import DataError
 
-__all__ = ["Best", "Table", "format_number", "score_table", "verdict"]
+__all__ = ["Best", "Picture", "Table", "format_number", "score_table", "verdict"]
 
 
 class Best(str):
     """The text of a cell that holds the best value of its column: shown bold, and said to be."""
 
     __slots__ = ()
+
+
+class Picture(str):
+    """The text of a cell that shows a picture above it.
+
+    Parameters
+    ----------
+    text
+        What it shows.
+    png
+        The bytes of a PNG file.
+    """
+
+    png: bytes
+
+    def __new__(cls, text: str, png: bytes) -> Self:
+        """Make the text, and keep the picture."""
+        cell = super().__new__(cls, text)
+        cell.png = png
+        return cell
 
 
 @dataclass(frozen=True)
@@ -26,7 +47,7 @@ class Table:
     header
         Column titles.
     rows
-        Cells as text; :class:`Best` marks the best of a column.
+        Cells as text; :class:`Best` marks the best of a column, :class:`Picture` shows one.
     note
         What to say below the table.
     """

@@ -3,6 +3,8 @@
 from relembra.tasks._sequence._batches import SequenceBatch as SequenceBatch
 from relembra.tasks._sequence._batches import SequenceBatches as SequenceBatches
 from relembra.tasks._sequence._batches import fingerprint as fingerprint
+from relembra.tasks._sequence._changes import Changes as Changes
+from relembra.tasks._sequence._changes import settle as settle
 from relembra.tasks._sequence._encoder import FrameEncoder as FrameEncoder
 from relembra.tasks._sequence._encoder import make_encoder as make_encoder
 from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
@@ -13,6 +15,11 @@ from relembra.tasks._sequence._model_file import load_sequence_model as load_seq
 from relembra.tasks._sequence._model_file import rebuilding as rebuilding
 from relembra.tasks._sequence._model_file import save_sequence_model as save_sequence_model
 from relembra.tasks._sequence._predicting import in_order as in_order
+from relembra.tasks._sequence._running import check_free as check_free
+from relembra.tasks._sequence._running import networks_of as networks_of
+from relembra.tasks._sequence._running import parts_of as parts_of
+from relembra.tasks._sequence._running import train_all as train_all
+from relembra.tasks._sequence._saving import SequenceEstimator as SequenceEstimator
 from relembra.tasks._sequence._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks._sequence._settings import Embedding as Embedding
 from relembra.tasks._sequence._tables import ENDINGS as ENDINGS
@@ -23,19 +30,26 @@ __all__ = [
     "JobFiles",
     "DEFAULT_EMBEDDING",
     "ENDINGS",
+    "Changes",
     "Embedding",
     "FrameEncoder",
     "SavedModel",
     "SequenceBatch",
     "SequenceBatches",
+    "SequenceEstimator",
     "SettingsEstimator",
     "check_ending",
+    "check_free",
     "fingerprint",
     "hold_out",
     "in_order",
     "load_sequence_model",
     "make_encoder",
+    "networks_of",
+    "parts_of",
     "rebuilding",
     "save_sequence_model",
+    "settle",
+    "train_all",
     "write_table",
 ]

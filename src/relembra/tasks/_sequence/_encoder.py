@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from relembra._errors import ConfigError
-from relembra.data import Feature, Frames, WordCharacters
-from relembra.nn import Linear, TokenEmbedding, WordCharacterEmbedding
+from relembra.data import Audio, Feature, Frames, ImageScan, ImageSequence, WordCharacters
+from relembra.nn import FrameNoise, ImageNetwork, Linear, TokenEmbedding, WordCharacterEmbedding
 from relembra.tasks._sequence._settings import Embedding
 
 __all__ = ["FrameEncoder", "SymbolEncoder", "make_encoder"]
@@ -22,16 +22,46 @@ class FrameEncoder(nn.Module):
         K, features of a frame.
     size
         Features after the linear layer; 0 for none.
+    noise
+        What training does to the frames before.
     """
 
-    def __init__(self, channels: int, size: int = 0) -> None:
+    def __init__(self, channels: int, size: int = 0, noise: FrameNoise | None = None) -> None:
         super().__init__()
+        self.noise = noise
         self.linear = Linear(channels, size) if size else None
         self.output_size = size or channels
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map (B, T, K) to (B, T, output_size)."""
+        if self.noise is not None:
+            frames = self.noise(frames)
         return frames if self.linear is None else self.linear(frames)
+
+
+class ImageEncoder(nn.Module):
+    """Images as vectors, some features of which training drops.
+
+    Parameters
+    ----------
+    feature
+        Size and colours of the images.
+    size
+        Features of an image's vector.
+    dropout
+        Rate at which features are dropped, at each step anew.
+    """
+
+    def __init__(self, feature: ImageSequence, size: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.network = ImageNetwork(feature.colours, feature.height, feature.width, size)
+        self.dropout = nn.Dropout(dropout)
+        self.output_size = size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (B, T, C, height, width) to (B, T, output_size)."""
+        vectors: Tensor = self.dropout(self.network(images))
+        return vectors
 
 
 class SymbolEncoder(nn.Module):
@@ -97,8 +127,10 @@ def make_encoder(feature: Feature, settings: Embedding) -> nn.Module:
     >>> encoder(**feature.encode(["ab", "c"]).batch([0, 1]).values).shape
     torch.Size([2, 2, 4])
     """
-    if isinstance(feature, Frames):
-        return FrameEncoder(feature.channels, settings.frames)
+    if isinstance(feature, Frames | Audio | ImageScan):
+        return FrameEncoder(feature.channels, settings.frames, _noise(feature.bands, settings))
+    if isinstance(feature, ImageSequence):
+        return ImageEncoder(feature, settings.size, settings.feature_dropout)
     if isinstance(feature, WordCharacters):
         words = WordCharacterEmbedding(
             feature.words.size,
@@ -115,3 +147,9 @@ def make_encoder(feature: Feature, settings: Embedding) -> nn.Module:
         raise ConfigError(f"no encoder is known for features of the kind {feature.kind!r}")
     embedding = TokenEmbedding(symbols, settings.size, dropout=settings.dropout)
     return SymbolEncoder(embedding, settings.feature_dropout, settings.unknown_rate)
+
+
+def _noise(bands: int, settings: Embedding) -> FrameNoise | None:
+    """Return the noise of training, if there is any."""
+    rates = {name: getattr(settings, name) for name in ("warp", "band_mask", "step_mask")}
+    return FrameNoise(bands, **rates) if any(rates.values()) else None

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 
 from relembra._config import replace
 from relembra._errors import ConfigError
+from relembra.tasks._sequence._changes import Changes
 
 __all__ = ["SettingsEstimator"]
 
 
 class SettingsEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """An estimator whose ``trunk__units=64`` makes a changed copy of the frozen trunk."""
+    """An estimator whose ``trunk__units=64`` makes a changed copy of the frozen trunk.
+
+    Attributes
+    ----------
+    decided_by_data
+        Parameters whose None stands for settings that follow from the data, and their classes:
+        ``trunk__units=64`` then changes one and leaves the others to the data (`Changes`).
+    """
+
+    decided_by_data: ClassVar[Mapping[str, type]] = {}
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters.
@@ -38,18 +49,39 @@ class SettingsEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
             else:
                 setattr(self, whole, value)
         for whole, parts in changes.items():
-            old = getattr(self, whole)
-            if not hasattr(old, "get_params"):
-                raise ConfigError(f"{whole} is {old!r}, which has no setting {next(iter(parts))!r}")
-            setattr(self, whole, replace(old, **parts))
+            setattr(self, whole, self._changed(whole, parts))
         return self
+
+    def settled(self, rows: Any) -> Self:
+        """Return a copy, not fitted, with the settings that follow from the data spelled out.
+
+        Parameters
+        ----------
+        rows
+            As X of ``fit``.
+        """
+        copy: Self = clone(self)
+        return copy
+
+    def _changed(self, whole: str, parts: dict[str, Any]) -> Any:
+        old = getattr(self, whole)
+        if old is None and whole in self.decided_by_data:
+            return Changes(self.decided_by_data[whole], parts)
+        if isinstance(old, Changes):
+            return old.changed(**parts)
+        if not hasattr(old, "get_params"):
+            raise ConfigError(f"{whole} is {old!r}, which has no setting {next(iter(parts))!r}")
+        return replace(old, **parts)
 
     def check_settings(self, **kinds: type) -> None:
         """Raise `ConfigError` unless each named parameter is of its class."""
         for name, kind in kinds.items():
             value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise ConfigError(f"{name} must be {kind.__name__}(...), got {value!r}")
+            open_ = name in self.decided_by_data
+            if isinstance(value, kind) or (open_ and isinstance(value, Changes | None)):
+                continue
+            what = f"{kind.__name__}(...)" + (" or None" if open_ else "")
+            raise ConfigError(f"{name} must be {what}, got {value!r}")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "fitted_"):

@@ -1,4 +1,4 @@
-"""How symbols become vectors: settings that trunk and training do not have."""
+"""How symbols and frames become vectors: settings that trunk and training do not have."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["DEFAULT_EMBEDDING", "Embedding"]
 
 @config
 class Embedding:
-    """How symbols (characters, words, pieces of words) become vectors.
+    """How symbols (characters, words, pieces of words) and frames become vectors.
 
     Parameters
     ----------
     size
-        Features of a symbol's vector.
+        Features of a symbol's vector, or of that of an image in a sequence of images.
     dropout
         Rate at which training drops whole symbols.
     feature_dropout
@@ -28,6 +28,15 @@ class Embedding:
         each direction of the network that reads a word.
     frames
         Features that a linear layer makes of numeric frames before the trunk; 0 for no such layer.
+    warp
+        Training stretches the bands of each recording's spectra by up to this share, as those of
+        a longer or shorter throat are, so that speakers who were never heard are understood.
+    band_mask, step_mask
+        Training hides up to this share of neighbouring bands (or channels, or pixels of a row),
+        and of neighbouring steps.
+    tempo
+        Training plays each sequence of frames faster or slower by up to this share; for
+        classifiers only, as a tag belongs to its step.
 
     Examples
     --------
@@ -42,6 +51,10 @@ class Embedding:
     characters: int = 32
     character_units: int = 50
     frames: int = 0
+    warp: float = 0.0
+    band_mask: float = 0.0
+    step_mask: float = 0.0
+    tempo: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in (("size", 1), ("characters", 1), ("character_units", 1), ("frames", 0)):
@@ -50,7 +63,10 @@ class Embedding:
                 raise ConfigError(
                     f"Embedding.{name} is {value!r}; expected a whole number of {least} or more"
                 )
-        for name in ("dropout", "feature_dropout", "unknown_rate"):
+        rates = (
+            "dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask", "tempo"
+        )  # fmt: skip
+        for name in rates:
             rate = getattr(self, name)
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
                 raise ConfigError(f"Embedding.{name} is {rate!r}; expected a rate in [0, 1)")

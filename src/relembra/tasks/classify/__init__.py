@@ -10,6 +10,7 @@ from relembra.tasks.classify._evaluation import Evaluation as Evaluation
 from relembra.tasks.classify._evaluation import evaluate_all as evaluate_all
 from relembra.tasks.classify._job import ClassifyFiles as ClassifyFiles
 from relembra.tasks.classify._job import ClassifyJob as ClassifyJob
+from relembra.tasks.classify._job import baselines_of as baselines_of
 from relembra.tasks.classify._job import run_classify as run_classify
 from relembra.tasks.classify._report import SCORE_HEADER as SCORE_HEADER
 from relembra.tasks.classify._report import build_report as build_report
@@ -19,6 +20,8 @@ from relembra.tasks.classify._saliency import Saliency as Saliency
 from relembra.tasks.classify._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks.classify._settings import DEFAULT_TRAINING as DEFAULT_TRAINING
 from relembra.tasks.classify._settings import DEFAULT_TRUNK as DEFAULT_TRUNK
+from relembra.tasks.classify._settings import Defaults as Defaults
+from relembra.tasks.classify._settings import defaults_for as defaults_for
 from relembra.tasks.classify._stream import ClassStream as ClassStream
 from relembra.tasks.classify._stream import StreamAnswer as StreamAnswer
 
@@ -32,13 +35,16 @@ __all__ = [
     "Classifier",
     "ClassifyFiles",
     "ClassifyJob",
+    "Defaults",
     "Evaluation",
     "LabelledRows",
     "Majority",
     "Saliency",
     "StreamAnswer",
+    "baselines_of",
     "build_report",
     "chunks_of",
+    "defaults_for",
     "evaluate_all",
     "read_labelled",
     "run_classify",

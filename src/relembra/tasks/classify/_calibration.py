@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fit_temperature", "log_softmax", "softmax"]
+__all__ = ["fit_mixture", "fit_temperature", "log_softmax", "softmax"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _LOWEST, _HIGHEST = 0.05, 20.0
+_USUAL, _PRIOR = (0.5, 1.0), 50.0
 
 
 def log_softmax(scores: Floats) -> Floats:
@@ -60,6 +61,36 @@ def fit_temperature(scores: Floats, truth: Ints) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if _slope(scores, truth, np.exp(-middle)) > 0 else (low, middle)
     return float(np.exp((low + high) / 2))
+
+
+def fit_mixture(first: Floats, second: Floats, truth: Ints) -> tuple[float, float]:
+    """Return the factors with which two scores are added so that held-out labels are most likely.
+
+    They are drawn towards a half and one, the more so the fewer rows there are: as if
+    `_PRIOR` rows spoke for those.
+
+    Parameters
+    ----------
+    first, second
+        (n, K) of held-out rows.
+    truth
+        (n,) the true class of each, as a column.
+
+    Examples
+    --------
+    >>> fit_mixture(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, int))
+    (0.5, 1.0)
+    """
+    from scipy.optimize import minimize
+
+    def loss(factors: Floats) -> float:
+        mixed = factors[0] * first + factors[1] * second
+        wrong = -log_softmax(mixed)[np.arange(len(truth)), truth].sum()
+        away = factors - np.array(_USUAL)
+        return float(wrong + _PRIOR * (away @ away) / 2)
+
+    found = minimize(loss, np.array(_USUAL), bounds=[(0, None)] * 2).x
+    return float(found[0]), float(found[1])
 
 
 def _slope(scores: Floats, truth: Ints, factor: float) -> float:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags, column_or_1d
 
 from relembra._errors import ConfigError, DataError
 from relembra.data import Feature
 from relembra.nn import PoolingKind, Trunk
 from relembra.tasks._sequence import (
+    Changes,
     Embedding,
-    SettingsEstimator,
-    load_sequence_model,
-    rebuilding,
-    save_sequence_model,
+    SavedModel,
+    SequenceEstimator,
+    settle,
 )
 from relembra.tasks.classify._calibration import softmax
-from relembra.tasks.classify._features import fit_feature, rows_of
+from relembra.tasks.classify._features import fit_feature, holds_text, rows_of
 from relembra.tasks.classify._fitting import (
     ClassWeight,
     Fitted,
@@ -29,8 +31,9 @@ from relembra.tasks.classify._fitting import (
     fit_network,
     make_network,
 )
+from relembra.tasks.classify._ngram_fitting import longest_run
 from relembra.tasks.classify._saliency import Saliency, explain, pieces_of
-from relembra.tasks.classify._settings import DEFAULT_EMBEDDING, DEFAULT_TRAINING, DEFAULT_TRUNK
+from relembra.tasks.classify._settings import DEFAULT_TRAINING, defaults_for
 from relembra.tasks.classify._stream import ClassStream
 from relembra.training import Subscriber, Training
 
@@ -38,26 +41,32 @@ __all__ = ["Classifier"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-_JOB = "classify"
 
-
-class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
-    """Give each sequence one label: texts, symbols, numeric sequences of unequal length.
+class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
+    """Give each sequence one label: texts, symbols, numbers, recordings, images, videos.
 
     X is a list of n texts, or of n arrays ``(T_i, K)`` or ``(T_i,)``, or an array ``(n, T, K)`` or
-    ``(n, T)``: NaN is a missing value. y holds n labels, numbers or strings. `score` is the
-    accuracy.
+    ``(n, T)``: NaN is a missing value; or a list of n paths (`pathlib.Path`) of recordings, images,
+    videos or folders of images. y holds n labels, numbers or strings. `score` is the accuracy.
 
     Parameters
     ----------
     features
-        ``auto`` takes words of texts, and numbers as frames; or ``words``, ``characters``,
-        ``words+characters``, ``subwords`` (needs ``relembra[subwords]``), ``symbols`` (an alphabet,
-        of which any other letter is an error), ``frames``; or a feature of `relembra.data`.
+        ``auto`` takes words of texts, numbers as frames, and of paths what their endings say; or
+        ``words``, ``characters``, ``words+characters``, ``subwords`` (needs
+        ``relembra[subwords]``), ``symbols`` (an alphabet, of which any other letter is an error),
+        ``frames``; ``audio`` (needs ``relembra[audio]``); ``rows``, ``columns`` or ``pixels`` of
+        images, files or arrays ``(H, W)`` or ``(H, W, 3)`` (files need ``relembra[images]``);
+        ``clips``, sequences of images; or a feature of `relembra.data`, fitted with other settings.
     pooling
         How the steps become one vector: ``last``, ``mean``, ``max`` or ``attention``.
+    ngrams
+        Beside the network, straight to the scores: runs of so many symbols at most, each with a
+        weight for each class that logistic regression finds. ``auto`` takes 2 for words and pieces
+        of words, 4 for characters, 3 for other symbols; 0 for numbers, which have none.
     class_weight
-        ``balanced`` makes rare classes count as much as frequent ones.
+        ``balanced`` makes rare classes count as much as frequent ones; or a weight by label, 1
+        for labels without one.
     validation
         Share of the rows, of each class alike, that training does not learn from: when the error
         there no longer falls, it stops. 0 trains for all steps.
@@ -66,14 +75,22 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
     embedding, trunk, training
         The network, and how it is trained.
 
+    Where `pooling`, `validation`, `embedding`, `trunk` or `training` is None, it follows from the
+    kind and number of the rows, as `relembra.tasks.classify.defaults_for` says;
+    ``set_params(trunk__units=64)`` changes one setting and leaves the others to it.
+
     Attributes
     ----------
     classes_
         The labels, sorted.
     class_counts_
         (K,) rows of each label in the training data.
+    n_features_in_
+        The last dimension of X where it is an array of numbers; there for no other X.
     feature_
         The fitted feature.
+    recipe_
+        The settings that were used.
     fitted_
         The network, its temperature and the history of its training.
 
@@ -86,20 +103,29 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
     array([1, 0])
     """
 
+    job = "classify"
+    decided_by_data: ClassVar[dict[str, type]] = {
+        "embedding": Embedding,
+        "trunk": Trunk,
+        "training": Training,
+    }
+
     def __init__(
         self,
         features: str | Feature = "auto",
         *,
-        pooling: PoolingKind = "max",
+        pooling: PoolingKind | None = None,
+        ngrams: int | Literal["auto"] = "auto",
         class_weight: ClassWeight = None,
-        validation: float = 0.1,
+        validation: float | None = None,
         calibrate: bool = True,
-        embedding: Embedding = DEFAULT_EMBEDDING,
-        trunk: Trunk = DEFAULT_TRUNK,
-        training: Training = DEFAULT_TRAINING,
+        embedding: Embedding | Changes[Embedding] | None = None,
+        trunk: Trunk | Changes[Trunk] | None = None,
+        training: Training | Changes[Training] | None = None,
     ) -> None:
         self.features = features
         self.pooling = pooling
+        self.ngrams = ngrams
         self.class_weight = class_weight
         self.validation = validation
         self.calibrate = calibrate
@@ -139,11 +165,14 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
         OutputExistsError
             The directory holds a checkpoint, and neither `resume` nor `force` is given.
         """
-        recipe = self._recipe()
         rows = rows_of(X)
         self.classes_, truth = _classes(y, len(rows))
+        recipe = self.recipe_for(rows, self.classes_)
+        if isinstance(rows, np.ndarray):
+            self.n_features_in_ = _width(rows)
         self.class_counts_ = np.bincount(truth, minlength=len(self.classes_))
         self.feature_ = fit_feature(self.features, rows)
+        self.recipe_ = recipe
         self.fitted_ = fit_network(
             self.feature_,
             self.feature_.encode(rows),
@@ -159,22 +188,28 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:  # noqa: N803
         """Return the most likely label of each row, (n,)."""
-        best = self.decision_function(X).argmax(1)
+        best = self._scores(X).argmax(1)
         labels: np.ndarray[Any, Any] = self.classes_[best]
         return labels
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
         """Return the calibrated probability of each label, (n, K), in the order of `classes_`."""
-        return softmax(self.decision_function(X))
+        return softmax(self._scores(X))
 
     def decision_function(self, X: Any) -> Floats:  # noqa: N803
         """Return scores (n, K) whose softmax are the probabilities.
+
+        Of two classes, as scikit-learn has it, the second's less the first's, (n,).
 
         Raises
         ------
         DataError
             The rows are not such as training had.
         """
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+
+    def _scores(self, X: Any) -> Floats:  # noqa: N803
         self._check_fitted()
         encoded = self.feature_.encode(rows_of(X))
         return class_scores(self.fitted_.network, encoded) / self.fitted_.temperature
@@ -230,73 +265,129 @@ class Classifier(ClassifierMixin, SettingsEstimator):  # type: ignore[misc]
         pieces = pieces_of(self.feature_, x)
         return Saliency(self.classes_[place], float(chances[place]), pieces, weights)
 
-    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Write the model to one safetensors file; `load` brings it back.
+    def recipe_for(self, rows: Any, classes: Any = ()) -> Recipe:
+        """Return the settings that `fit` uses for such rows: those given, the others by the data.
+
+        Parameters
+        ----------
+        rows
+            As X of `fit`.
+        classes
+            The labels, sorted, where `class_weight` has some of them.
 
         Raises
         ------
-        OutputExistsError
-            The file exists and `force` is not given.
+        ConfigError
+            A parameter makes no sense.
         """
-        self._check_fitted()
-        parameters = self.get_params(deep=False)
-        if not isinstance(self.features, str):
-            parameters["features"] = "auto"  # the feature itself is in the file
-        save_sequence_model(
-            path,
-            job=_JOB,
-            parameters=parameters,
-            feature=self.feature_,
-            network=self.fitted_.network,
-            config={
-                "classes": self.classes_.tolist(),
-                "class_counts": self.class_counts_.tolist(),
-                "temperature": self.fitted_.temperature,
-            },
-            force=force,
-        )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Classifier:
-        """Read a model from its file; nothing in it is executed.
-
-        Raises
-        ------
-        ArtifactError
-            The file is missing, damaged, of another version or no classifier.
-        """
-        saved = load_sequence_model(path, job=_JOB)
-        with rebuilding(path):
-            model = cls(**saved.parameters)
-            model.classes_ = np.array(saved.config["classes"])
-            model.class_counts_ = np.array(saved.config["class_counts"])
-            model.feature_ = saved.feature
-            network = make_network(saved.feature, model._recipe(), len(model.classes_))
-            network.load_state_dict(saved.network)
-            model.fitted_ = Fitted(network.eval(), float(saved.config["temperature"]), None)
-        return model
-
-    def _recipe(self) -> Recipe:
         self.check_settings(embedding=Embedding, trunk=Trunk, training=Training)
-        if self.class_weight not in (None, "balanced"):
-            raise ConfigError(f"class_weight is {self.class_weight!r}; expected None or 'balanced'")
+        if not isinstance(self.class_weight, dict) and self.class_weight not in (None, "balanced"):
+            raise ConfigError(
+                f"class_weight is {self.class_weight!r}; expected 'balanced', a weight for each "
+                "label, or None"
+            )
+        whole = isinstance(self.ngrams, int) and not isinstance(self.ngrams, bool)
+        if self.ngrams != "auto" and not (whole and self.ngrams >= 0):
+            raise ConfigError(
+                f"ngrams is {self.ngrams!r}; expected 'auto', or a whole number of 0 or more"
+            )
+        symbols = holds_text(rows)
+        if not isinstance(self.features, str):
+            symbols = longest_run(self.features) > 0
+        usual = defaults_for(len(rows), symbols=symbols)
         return Recipe(
-            self.trunk,
-            self.embedding,
-            self.pooling,
-            self.training,
-            self.class_weight,
-            self.validation,
-            self.calibrate,
+            trunk=settle(self.trunk, usual.trunk),
+            embedding=settle(self.embedding, usual.embedding),
+            pooling=usual.pooling if self.pooling is None else self.pooling,
+            training=settle(self.training, usual.training),
+            ngrams=self.ngrams,
+            class_weight=_by_class(self.class_weight, np.asarray(classes)),
+            validation=usual.validation if self.validation is None else self.validation,
+            calibrate=self.calibrate,
         )
+
+    def settled(self, rows: Any) -> Self:
+        """Return a copy, not fitted, with what `recipe_for` would take for such rows."""
+        recipe, copy = self.recipe_for(rows), super().settled(rows)
+        for name in (*self.decided_by_data, "pooling", "validation"):
+            setattr(copy, name, getattr(recipe, name))
+        return copy
+
+    @property
+    def seed(self) -> int:
+        """The seed of all random choices."""
+        return settle(self.training, DEFAULT_TRAINING).seed
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # missing values are marked
+        return tags
+
+    def _parameters(self) -> dict[str, Any]:
+        own = {"class_weight": self.class_weight}
+        return super()._parameters() | dataclasses.asdict(self.recipe_) | own
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "classes": self.classes_.tolist(),
+            "class_counts": self.class_counts_.tolist(),
+            "temperature": self.fitted_.temperature,
+        }
+
+    def _restore(self, saved: SavedModel) -> None:
+        self.classes_ = np.array(saved.config["classes"])
+        self.class_counts_ = np.array(saved.config["class_counts"])
+        if isinstance(self.class_weight, dict):  # JSON has made text of the labels
+            named = {str(label): label for label in self.classes_.tolist()}
+            self.class_weight = {named[n]: weight for n, weight in self.class_weight.items()}
+        self.recipe_ = self.recipe_for([], self.classes_)
+        network = make_network(saved.feature, self.recipe_, len(self.classes_))
+        network.add_ngrams(saved.network, saved.feature)
+        network.load_state_dict(saved.network)
+        self.fitted_ = Fitted(network.eval(), float(saved.config["temperature"]), None)
+
+
+def _width(rows: np.ndarray[Any, Any]) -> int:
+    if not rows.shape[-1]:
+        raise DataError(
+            f"X has 0 feature(s) (shape={rows.shape}) while a minimum of 1 is required."
+        )
+    width: int = rows.shape[-1]
+    return width
+
+
+def _by_class(weights: ClassWeight, classes: np.ndarray[Any, Any]) -> ClassWeight:
+    """Return weights by label as those of the classes, (K,).
+
+    Raises
+    ------
+    ConfigError
+        There is a weight for a label that the data does not have.
+    """
+    if not isinstance(weights, dict):
+        return weights
+    known = classes.tolist()
+    strange = [label for label in weights if label not in known]
+    if strange:
+        raise ConfigError(f"class_weight has {strange[0]!r}; the labels are {known}")
+    return tuple(float(weights.get(label, 1.0)) for label in known)
 
 
 def _classes(y: Any, rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return the labels, sorted, and the number of each row's label (n,)."""
+    if y is None:
+        raise DataError("Classifier requires y to be passed, but the target y is None")
     given = np.asarray(y)
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = column_or_1d(given, warn=True)
     if given.ndim != 1 or len(given) != rows:
         raise DataError(f"y has shape {given.shape}; expected ({rows},), a label for each row of X")
+    if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
+        raise DataError(
+            "y has numbers that are not whole. Unknown label type: continuous; give whole numbers "
+            "or text as labels"
+        )
     classes, truth = np.unique(given, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"y has {len(classes)} distinct labels; expected two or more")
+        raise DataError(f"y has {len(classes)} class; expected two or more")
     return classes, truth.reshape(-1).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Rows and labels from a file: a table of texts, or numeric sequences."""
+"""Rows and labels: a table of texts, numeric sequences, a folder of recordings or images."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from relembra._errors import DataError
-from relembra.data import open_texts, read_frames, read_texts
+from relembra.data import find_files, medium_of, open_texts, read_files, read_frames, read_texts
+from relembra.tasks._sequence import hold_out
 from relembra.tasks.classify._features import subset
 
 __all__ = ["LabelledRows", "chunks_of", "is_frames", "read_labelled"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
-_CHUNK = 4096
+_CHUNK, _FILES = 4096, 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class LabelledRows:
     Attributes
     ----------
     rows
-        Texts, or a `Ragged` of frames.
+        Texts, a `Ragged` of frames, or paths of recordings, images or clips.
     labels
         (n,) text; None where none were asked for, or the file has none.
     notes
@@ -46,6 +48,22 @@ class LabelledRows:
         """Return some of the rows."""
         labels = None if self.labels is None else self.labels[indices]
         return LabelledRows(subset(self.rows, indices), labels, self.notes)
+
+    def split(self, share: float, seed: int) -> tuple[LabelledRows, LabelledRows]:
+        """Return what stays and what is held out of each label alike, chosen by the seed.
+
+        Raises
+        ------
+        DataError
+            Nothing would be held out.
+        """
+        kept, held = hold_out(len(self), share, seed, labels=self.labels)
+        if not len(held):
+            raise DataError(
+                f"{len(self)} rows are too few to hold {100 * share:.0f} % of each label out; give "
+                "more, or a test file"
+            )
+        return self.take(kept), self.take(held)
 
 
 def is_frames(path: str | os.PathLike[str]) -> bool:
@@ -66,8 +84,9 @@ def read_labelled(
     Parameters
     ----------
     path
-        A table, as `relembra.data.read_texts` takes it; or a ``.ts`` or ``.npz`` file, as
-        `relembra.data.read_frames` does.
+        A table, as `relembra.data.read_texts` takes it; a ``.ts`` or ``.npz`` file, as
+        `relembra.data.read_frames` does; or a folder with a folder for each label, as
+        `relembra.data.read_files` does.
     text, label
         Columns of the table; guessed when None.
     part
@@ -78,6 +97,10 @@ def read_labelled(
     DataError
         The file cannot be read, or has no labels.
     """
+    if os.path.isdir(path):
+        _refuse_columns(path, text=text, label=label, part=part)
+        files = read_files(path)
+        return LabelledRows(files.files, np.array(files.labels), files.notes)
     if not is_frames(path):
         found = read_texts(path, text=text, label=label)
         return LabelledRows(found.texts, np.array(found.labels), found.notes)
@@ -88,9 +111,32 @@ def read_labelled(
 
 
 def chunks_of(
-    path: str | os.PathLike[str], *, text: str | None = None, part: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    text: str | None = None,
+    part: str | None = None,
+    clips: bool = False,
 ) -> Iterator[Any]:
-    """Yield rows without labels, some thousand at a time, for tables larger than memory."""
+    """Yield rows without labels, some at a time, for data larger than memory.
+
+    Parameters
+    ----------
+    path
+        As in `read_labelled`, or a single recording, image or video; folders need no labels.
+    text, part
+        As in `read_labelled`.
+    clips
+        Whether a folder of images is one row.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read.
+    """
+    if os.path.isdir(path) or medium_of(Path(path)):
+        _refuse_columns(path, text=text, part=part)
+        yield from _files(Path(path), clips)
+        return
     if not is_frames(path):
         for texts, _ in open_texts(path, text=text, labelled=False).chunks():
             yield texts
@@ -98,3 +144,21 @@ def chunks_of(
     frames = read_frames(path, part=part).frames
     for begin in range(0, len(frames), _CHUNK):
         yield frames.take(np.arange(begin, min(begin + _CHUNK, len(frames))))
+
+
+def _files(path: Path, clips: bool) -> Iterator[list[Path]]:
+    whole = path.is_file() or (clips and medium_of(path) == "clip")
+    files = [path] if whole else find_files(path, clips=clips)
+    for begin in range(0, len(files), _FILES):
+        yield files[begin : begin + _FILES]
+
+
+def _refuse_columns(path: str | os.PathLike[str], **names: str | None) -> None:
+    """Refuse what only tables and arrays have."""
+    for name, value in names.items():
+        if value is not None:
+            raise DataError(
+                f"{name} {value!r} was asked for; recordings and images have neither columns nor "
+                "parts: their folders are the labels",
+                path=path,
+            )

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from relembra._errors import ConfigError, DataError
 from relembra.data import (
+    Audio,
     Characters,
     Feature,
     Frames,
+    ImageScan,
+    ImageSequence,
     Ragged,
     Subwords,
     Symbols,
     WordCharacters,
     Words,
+    is_path,
+    medium_of,
 )
 
-__all__ = ["FEATURES", "fit_feature", "holds_text", "rows_of"]
-
-FEATURES = ("auto", "words", "characters", "words+characters", "subwords", "symbols", "frames")
-"""The names of the features."""
+__all__ = ["FEATURES", "Media", "fit_feature", "holds_text", "rows_of"]
 
 _TEXT: dict[str, Any] = {
     "words": Words,
@@ -32,9 +37,23 @@ _TEXT: dict[str, Any] = {
     "symbols": Symbols,
 }
 
+_MEDIA: dict[str, Callable[[Any], Feature]] = {
+    "audio": Audio.fit,
+    "rows": partial(ImageScan.fit, scan="rows"),
+    "columns": partial(ImageScan.fit, scan="columns"),
+    "pixels": partial(ImageScan.fit, scan="patches", patch=1),
+    "clips": ImageSequence.fit,
+}
+
+Media = Audio | ImageScan | ImageSequence
+"""The features of recordings and images, whose rows may be paths."""
+
+FEATURES = ("auto", *_TEXT, "frames", *_MEDIA)
+"""The names of the features."""
+
 
 def rows_of(X: Any) -> Any:  # noqa: N803  scikit-learn's name
-    """Return texts as a list, numbers as an array, a list of arrays or a `Ragged`.
+    """Return texts and paths as a list, numbers as an array, a list of arrays or a `Ragged`.
 
     Raises
     ------
@@ -43,11 +62,18 @@ def rows_of(X: Any) -> Any:  # noqa: N803  scikit-learn's name
     """
     if isinstance(X, Ragged):
         return X
-    if isinstance(X, str):
-        raise DataError("got one text; expected a list of texts: put it into brackets")
+    if is_path(X):
+        raise DataError("got one text or path; expected a list of them: put it into brackets")
+    if issparse(X):
+        raise DataError("X is a sparse matrix, which is not supported; give X.toarray()")
     if not isinstance(X, np.ndarray):
         to_numpy = getattr(X, "to_numpy", None)  # a frame or series of pandas or polars
-        X = to_numpy() if callable(to_numpy) else list(X)  # noqa: N806
+        if callable(to_numpy):
+            X = to_numpy()  # noqa: N806
+        else:
+            X = np.asarray(X) if hasattr(X, "__array__") else list(X)  # noqa: N806
+    if isinstance(X, np.ndarray) and X.dtype.kind == "c":
+        raise DataError("X has complex numbers. Complex data not supported: give real numbers")
     if isinstance(X, np.ndarray) and X.dtype.kind in "OUT":
         flat = X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X
         return flat.tolist() if flat.ndim == 1 else _numbers(X)
@@ -92,16 +118,37 @@ def fit_feature(name: str | Feature, rows: Any) -> Feature:
         return name
     if name not in FEATURES:
         raise ConfigError(f"unknown features {name!r}; known: {', '.join(FEATURES)}")
-    text = holds_text(rows)
     if name == "auto":
-        name = "words" if text else "frames"
-    if (name == "frames") == text:
-        what = "texts" if text else "numbers"
+        name = _guess(rows)
+    if name in _MEDIA:
+        return _MEDIA[name](rows)
+    paths = _holds_paths(rows)
+    text = holds_text(rows)
+    if paths or (name == "frames") == text:
+        what = "paths" if paths else "texts" if text else "numbers"
         raise ConfigError(f"features={name!r} does not fit X, which holds {what}")
     if name == "frames":
         return Frames.fit(rows)
     feature: Feature = _TEXT[name].fit(rows)
     return feature
+
+
+def _guess(rows: Any) -> str:
+    """Return the name of the feature that suits the rows."""
+    if not _holds_paths(rows):
+        return "words" if holds_text(rows) else "frames"
+    medium = medium_of(rows[0])
+    if medium is None:
+        raise DataError(
+            "by its name it is neither a recording, an image nor a video; say features=",
+            path=rows[0],
+        )
+    return {"recording": "audio", "image": "rows", "clip": "clips"}[medium]
+
+
+def _holds_paths(rows: Any) -> bool:
+    """Tell whether rows are paths of files or folders; a string is a text."""
+    return isinstance(rows, list) and bool(rows) and isinstance(rows[0], Path)
 
 
 def subset(rows: Any, indices: Sequence[int] | np.ndarray[Any, Any]) -> Any:

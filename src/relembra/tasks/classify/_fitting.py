@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,15 +25,16 @@ from relembra.tasks._sequence import (
     in_order,
     make_encoder,
 )
-from relembra.tasks.classify._calibration import fit_temperature, log_softmax
+from relembra.tasks.classify._calibration import fit_mixture, fit_temperature, log_softmax
 from relembra.tasks.classify._network import SequenceNetwork
+from relembra.tasks.classify._ngram_fitting import fit_ngrams, longest_run
 from relembra.training import History, State, Subscriber, Training, fit
 
 __all__ = ["ClassWeight", "Fitted", "Recipe", "class_scores", "fit_network", "make_network"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
-ClassWeight = Literal["balanced"] | None
+ClassWeight = Literal["balanced"] | Mapping[Any, float] | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Recipe:
     embedding: Embedding
     pooling: PoolingKind
     training: Training
+    ngrams: int | Literal["auto"]
     class_weight: ClassWeight
     validation: float
     calibrate: bool
@@ -74,7 +76,9 @@ def make_network(feature: Feature, recipe: Recipe, classes: int) -> SequenceNetw
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(recipe.training.seed, "weights"))
         encoder = make_encoder(feature, recipe.embedding)
-        return SequenceNetwork(encoder, recipe.trunk, recipe.pooling, classes)
+        return SequenceNetwork(
+            encoder, recipe.trunk, recipe.pooling, classes, recipe.embedding.tempo
+        )
 
 
 def fit_network(
@@ -105,7 +109,7 @@ def fit_network(
     training = recipe.training
     kept, held = hold_out(len(truth), recipe.validation, training.seed, labels=truth)
     network = make_network(feature, recipe, classes)
-    weights = _weights(truth[kept], classes) if recipe.class_weight == "balanced" else None
+    weights = _weights(recipe.class_weight, truth[kept], classes)
     source = SequenceBatches(
         encoded,
         torch.from_numpy(truth),
@@ -132,10 +136,45 @@ def fit_network(
         identity=_identity(feature, encoded, truth, held, recipe),
         subscribers=subscribers,
     )
+    longest = longest_run(feature) if recipe.ngrams == "auto" else recipe.ngrams
+    if longest and longest_run(feature):
+        _add_ngrams(network, feature, encoded, truth, (kept, held), longest, recipe)
     temperature = 1.0
-    if recipe.calibrate and len(held):
+    if recipe.calibrate and len(held) and network.ngrams is None:
         temperature = fit_temperature(class_scores(network, held_rows), truth[held])
     return Fitted(network, temperature, history)
+
+
+def _add_ngrams(
+    network: SequenceNetwork,
+    feature: Feature,
+    encoded: Encoded,
+    truth: Ints,
+    parts: tuple[Ints, Ints],
+    longest: int,
+    recipe: Recipe,
+) -> None:
+    """Put n-grams beside a trained network; the held-out rows say how much of either counts."""
+    kept, held = parts
+    classes = network.head.out_features
+    some: dict[str, Any] = {"longest": longest, "class_weight": _by_code(recipe.class_weight)}
+    found = fit_ngrams(feature, encoded, truth, classes, kept, **some)
+    if found is None:
+        return
+    path = found
+    judged = held if recipe.calibrate else held[:0]
+    rows = _Rows(encoded, judged)
+    straight = in_order(rows, lambda inputs: path(inputs.values["ids"], inputs.lengths))
+    own = torch.stack(straight).double().numpy() if straight else np.empty((0, classes))
+    deep, wide = fit_mixture(class_scores(network, rows), own, truth[judged])
+    with torch.no_grad():
+        for parameter in network.head.parameters():
+            parameter.mul_(deep)
+    if len(held):  # what the network did not learn from, the n-grams may
+        every = np.arange(len(truth))
+        path = fit_ngrams(feature, encoded, truth, classes, every, **some) or path
+    path.scale(wide)
+    network.ngrams = path
 
 
 def class_scores(network: SequenceNetwork, encoded: Encoded) -> Floats:
@@ -163,8 +202,17 @@ class _Rows:
         return self.encoded.batch(self.rows[indices])
 
 
-def _weights(truth: Ints, classes: int) -> Tensor:
-    """Return weights (K,) that make the classes count alike, 1 on average over the rows."""
+def _by_code(weights: ClassWeight) -> Any:
+    """Return weights as scikit-learn takes them, the classes being 0 to K - 1."""
+    return dict(enumerate(weights)) if isinstance(weights, tuple) else weights
+
+
+def _weights(given: ClassWeight, truth: Ints, classes: int) -> Tensor | None:
+    """Return weights (K,); balanced ones make the classes count alike, 1 on average over rows."""
+    if isinstance(given, tuple):
+        return torch.tensor(given)
+    if given is None:
+        return None
     counts = np.bincount(truth, minlength=classes)
     return torch.from_numpy(len(truth) / (classes * np.maximum(counts, 1))).float()
 
@@ -177,6 +225,6 @@ def _identity(
         "trunk": recipe.trunk.get_params(),  # type: ignore[attr-defined]
         "embedding": recipe.embedding.get_params(),  # type: ignore[attr-defined]
         "pooling": recipe.pooling,
-        "class_weight": recipe.class_weight,
+        "class_weight": str(recipe.class_weight),
         "data": fingerprint(encoded, truth, held),
     }

@@ -6,12 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.base import clone
-
-from relembra._config import replace
 from relembra._errors import DataError
-from relembra._random import derive
-from relembra.tasks._sequence import JobFiles, hold_out
+from relembra.tasks._sequence import JobFiles, check_free, networks_of, parts_of, train_all
 from relembra.tasks.classify._baselines import BagOfWords, Majority
 from relembra.tasks.classify._classifier import Classifier
 from relembra.tasks.classify._data import LabelledRows
@@ -20,7 +16,7 @@ from relembra.tasks.classify._features import holds_text
 from relembra.tasks.classify._report import build_report
 from relembra.training import Subscriber
 
-__all__ = ["ClassifyFiles", "ClassifyJob", "run_classify"]
+__all__ = ["ClassifyFiles", "ClassifyJob", "baselines_of", "run_classify"]
 
 
 class ClassifyFiles(JobFiles):
@@ -81,62 +77,34 @@ def run_classify(
     DataError
         The data cannot be used.
     """
-    if not force and not (resume and files.checkpoints.is_dir()):
-        files.check_free()  # a run goes on over its own results, but over no others
+    check_free(files, resume=resume, force=force)
     if data.labels is None or (test is not None and test.labels is None):
         raise DataError("there are no labels to learn from, or to score on")
-    held_out = "rows of a file of their own, which training never saw"
-    if test is None:
-        seed = derive(classifier.training.seed, "test")
-        kept, held = hold_out(len(data), share, seed, labels=data.labels)
-        if not len(held):
-            raise DataError(
-                f"{len(data)} rows are too few to hold {100 * share:.0f} % of each label out; give "
-                "more, or a test file"
-            )
-        data, test = data.take(kept), data.take(held)
-        held_out = "rows that were held out at random, which training never saw"
-    model: Classifier = clone(classifier)
-    models: list[tuple[str, Predictor]] = []
-    for name, one in _networks(model, compare):
-        say(f"training: {name}")
-        one.fit(
-            data.rows,
-            data.labels,
-            directory=files.checkpoints / name.replace(" ", "-"),
-            resume=resume,
-            force=force,
-            subscribers=watch(name),
-        )
-        models.append((name, one))
-    models += _baselines(model, data, say)
+    data, test, what = parts_of(data, test, share, classifier.seed)
+    model = classifier.settled(data.rows)
+    networks = networks_of(model, compare)
+    train_all(
+        networks, data.rows, data.labels, files, resume=resume, force=force, watch=watch, say=say
+    )
+    models: list[tuple[str, Predictor]] = [*networks, *baselines_of(model, data, say)]
     found = evaluate_all(models, test.rows, test.labels)
     model.save(files.model, force=force or resume)
+    held_out = f"rows {what}"
     report = build_report(title, model, test, found, held_out)
     report.write(files.report, force=force or resume)
     return ClassifyJob(model, found, held_out, files)
 
 
-def _networks(model: Classifier, compare: bool) -> list[tuple[str, Classifier]]:
-    networks: list[tuple[str, Classifier]] = [(model.trunk.cell, model)]
-    if compare and model.trunk.cell != "feedforward":
-        other: Classifier = clone(model)
-        plain = {"bidirectional": False, "recurrent_dropout": 0.0, "weight_drop": 0.0}
-        off = {"zoneout": 0.0, "layer_norm": False, "recompute": False}
-        other.trunk = replace(model.trunk, cell="feedforward", **plain, **off)
-        networks.append(("without memory", other))
-    return networks
-
-
-def _baselines(
-    model: Classifier, data: LabelledRows, say: Callable[[str], Any]
+def baselines_of(
+    model: Classifier, data: LabelledRows, say: Callable[[str], Any] = lambda line: None
 ) -> list[tuple[str, Predictor]]:
+    """Return what a model must beat, trained on its training data: bags of words, the majority."""
     baselines: list[tuple[str, Predictor]] = []
     if holds_text(data.rows):
         say(f"training: {BagOfWords.name}")
         bag = BagOfWords(
             model.feature_, data.rows, data.labels,
-            share=model.validation, seed=model.training.seed,
+            share=model.recipe_.validation, seed=model.seed,
         )  # fmt: skip
         baselines.append((bag.name, bag))
     return [*baselines, (Majority.name, Majority(data.labels))]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from relembra.report import Best, Report, format_number, training_figure
+from relembra.data import Audio, Feature, ImageScan
+from relembra.report import Best, Picture, Report, format_number, training_figure
 from relembra.tasks.classify._classifier import Classifier
 from relembra.tasks.classify._data import LabelledRows
 from relembra.tasks.classify._evaluation import Evaluation
@@ -16,6 +19,7 @@ __all__ = ["SCORE_HEADER", "build_report", "score_rows", "verdict_lines"]
 
 _MISTAKES, _LONGEST, _MOST_LABELS = 20, 240, 30
 _BINS = 10
+_THUMBNAIL = 64
 
 SCORE_HEADER = ("Model", "Accuracy", "Macro F1", "Log loss", "Calibration error")
 
@@ -202,11 +206,35 @@ def _shown(model: Classifier, row: Any) -> tuple[str, str]:
     found = model.saliency(row)
     best = [int(i) for i in np.argsort(-found.weights)[:3] if found.weights[i] > 0]
     if found.pieces is None:
-        steps = ", ".join(str(i + 1) for i in sorted(best))
-        return f"{len(row):,} steps", f"steps {steps}" if steps else "\N{EN DASH}"
+        name = Path(*row.parts[-2:]) if isinstance(row, Path) else f"{len(found.weights):,} steps"
+        return _pictured(model.feature_, row, str(name)), _places(model.feature_, sorted(best))
     text = row if isinstance(row, str) else " ".join(row)
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
     return shown, ", ".join(dict.fromkeys(found.pieces[i] for i in best)) or "\N{EN DASH}"
+
+
+def _pictured(feature: Feature, row: Any, name: str) -> str:
+    """Return the name of a row, with a small picture where it is an image file."""
+    if not isinstance(feature, ImageScan) or not isinstance(row, Path):
+        return name
+    from PIL import Image
+
+    file = io.BytesIO()
+    with Image.open(row) as image:
+        small = image.convert("RGB")
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    small.save(file, "PNG")
+    return Picture(name, file.getvalue())
+
+
+def _places(feature: Feature, steps: Sequence[int]) -> str:
+    """Return where the steps are: the time of a recording, or their numbers."""
+    if isinstance(feature, Audio):
+        spectrum = feature.spectrum
+        times = [f"{step * spectrum.step / spectrum.rate:.2f} s" for step in steps]
+        return ", ".join(times) or "\N{EN DASH}"
+    what = feature.scan if isinstance(feature, ImageScan) else "steps"
+    return f"{what} {', '.join(str(step + 1) for step in steps)}" if steps else "\N{EN DASH}"
 
 
 def _add_training(report: Report, model: Classifier) -> None:
@@ -231,12 +259,13 @@ def _add_training(report: Report, model: Classifier) -> None:
 
 
 def _model_lines(model: Classifier) -> list[str]:
-    trunk, fitted = model.trunk, model.fitted_
+    recipe, fitted = model.recipe_, model.fitted_
+    trunk = recipe.trunk
     weights = sum(p.numel() for p in fitted.network.parameters())
     both = ", reading both ways" if trunk.bidirectional else ""
     return [
         f"{model.feature_.kind.replace('_', ' ')}, {trunk.cell}, {trunk.units} units, "
-        f"{trunk.layers} layer{'s' * (trunk.layers > 1)}{both}, {model.pooling} over the steps; "
+        f"{trunk.layers} layer{'s' * (trunk.layers > 1)}{both}, {recipe.pooling} over the steps; "
         f"{weights:,} weights.",
         f"Scores are divided by a temperature of {fitted.temperature:.2f}.",
     ]

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from relembra.data import Feature, Inputs, Subwords, WordCharacters, Words
+from relembra.data import (
+    Audio,
+    Feature,
+    ImageScan,
+    ImageSequence,
+    Inputs,
+    Subwords,
+    WordCharacters,
+    Words,
+)
 from relembra.tasks.classify._network import SequenceNetwork
 
 __all__ = ["Saliency", "explain", "pieces_of"]
@@ -42,7 +51,8 @@ def explain(network: SequenceNetwork, inputs: Inputs, label: int) -> Floats:
     """Return the weights (T,) of the steps of one row for a class.
 
     The gradient of the class's score, less the mean score of all, with respect to the encoded
-    step, times the encoded step (Shrikumar et al. 2016; Denil et al. 2014 for text).
+    step, times the encoded step (Shrikumar et al. 2016; Denil et al. 2014 for text). What n-grams
+    add to the scores counts for the steps at which they end.
 
     Parameters
     ----------
@@ -58,12 +68,19 @@ def explain(network: SequenceNetwork, inputs: Inputs, label: int) -> Floats:
     if not vectors.numel():
         return np.zeros(0)
     (gradient,) = torch.autograd.grad(scores[label] - scores.mean(), vectors)
-    weights: Floats = (gradient * vectors.detach()).sum(2)[0].double().numpy()
-    return weights
+    weights = (gradient * vectors.detach()).sum(2)[0]
+    if network.ngrams is not None:
+        steps = network.ngrams.steps(inputs.values["ids"])[0]  # (T, K + 1)
+        own = (steps[:, label] - steps[:, :-1].mean(1)) / steps[:, -1].sum().clamp(min=1).sqrt()
+        weights = weights + own
+    found: Floats = weights.double().numpy()
+    return found
 
 
 def pieces_of(feature: Feature, row: Any) -> list[str] | None:
-    """Return what the steps of a text are; None for numeric frames."""
+    """Return what the steps of a text are; None for numeric frames, recordings and images."""
+    if isinstance(feature, Audio | ImageScan | ImageSequence):
+        return None
     if isinstance(feature, WordCharacters):
         return feature.words.words(row)
     if isinstance(feature, Words):

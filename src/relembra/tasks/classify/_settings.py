@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from relembra.nn import Trunk
+import math
+from dataclasses import dataclass
+
+from relembra._config import replace
+from relembra.nn import PoolingKind, Trunk
 from relembra.tasks._sequence import Embedding
 from relembra.training import Training
 
-__all__ = ["DEFAULT_EMBEDDING", "DEFAULT_TRAINING", "DEFAULT_TRUNK"]
+__all__ = ["DEFAULT_EMBEDDING", "DEFAULT_TRAINING", "DEFAULT_TRUNK", "Defaults", "defaults_for"]
 
 DEFAULT_TRUNK = Trunk(cell="lstm", units=100, bidirectional=True, dropout=0.5)
 
-DEFAULT_EMBEDDING = Embedding(size=200, feature_dropout=0.5)
+DEFAULT_EMBEDDING = Embedding(size=200, feature_dropout=0.5, unknown_rate=0.03)
 
 DEFAULT_TRAINING = Training(
     steps=400,
@@ -23,4 +27,63 @@ DEFAULT_TRAINING = Training(
     average=0.99,
     evaluate_every=25,
     patience=8,
+)
+
+_SHARE = 0.1  # the part held out
+_FEW = 1000  # rows of numbers of which nothing is held out: a tenth of them tells little
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Settings that follow from the kind and the number of the rows."""
+
+    pooling: PoolingKind
+    validation: float
+    embedding: Embedding
+    trunk: Trunk
+    training: Training
+
+
+def defaults_for(rows: int, *, symbols: bool) -> Defaults:
+    """Return the settings for so many rows of symbols (texts) or of numbers.
+
+    Symbols: `DEFAULT_EMBEDDING`, `DEFAULT_TRUNK` and `DEFAULT_TRAINING`, of two passes over the
+    rows at least; a tenth of the rows tells when to stop. Numbers: a smaller network, little
+    dropout, faster learning; of fewer than 1,000 rows nothing is held out, and all the steps are
+    taken in small batches, of more a tenth is held out, with twenty passes.
+
+    Parameters
+    ----------
+    rows
+        n, of the training data.
+    symbols
+        Whether the steps are symbols, such as words, rather than numbers.
+
+    Examples
+    --------
+    >>> [defaults_for(n, symbols=False).validation for n in (999, 1000)]
+    [0.0, 0.1]
+    >>> [defaults_for(n, symbols=True).training.steps for n in (1000, 100_000)]
+    [400, 2814]
+    """
+    if symbols:
+        steps = max(DEFAULT_TRAINING.steps, 2 * _passes(rows))
+        training = replace(DEFAULT_TRAINING, steps=steps)
+        return Defaults("max", _SHARE, DEFAULT_EMBEDDING, DEFAULT_TRUNK, training)
+    if rows < _FEW:
+        return Defaults("max", 0.0, DEFAULT_EMBEDDING, _SMALL_TRUNK, _SMALL_TRAINING)
+    steps = max(_SMALL_TRAINING.steps, 20 * _passes(rows))
+    training = replace(DEFAULT_TRAINING, steps=steps, learning_rate=5e-3, evaluate_every=50)
+    return Defaults("max", _SHARE, DEFAULT_EMBEDDING, _SMALL_TRUNK, training)
+
+
+def _passes(rows: int) -> int:
+    """Return the steps of one pass over what is not held out."""
+    return math.ceil(rows * (1 - _SHARE) / DEFAULT_TRAINING.batch_size)
+
+
+_SMALL_TRUNK = Trunk(cell="lstm", units=64, bidirectional=True, dropout=0.1)
+
+_SMALL_TRAINING = replace(
+    DEFAULT_TRAINING, steps=600, batch_size=16, learning_rate=1e-2, evaluate_every=50
 )

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from relembra._errors import ConfigError, DataError
-from relembra.data import Feature, Frames, Subwords
+from relembra.data import Audio, Feature, Frames, ImageScan, ImageSequence, Subwords
 from relembra.nn import RecurrentLayer
 from relembra.tasks.classify._calibration import softmax
 from relembra.tasks.classify._network import SequenceNetwork
+from relembra.tasks.classify._ngrams import NGramPath
 
 __all__ = ["ClassStream", "StreamAnswer"]
 
@@ -61,12 +62,18 @@ class ClassStream:
                 "pieces of words depend on what follows them, so they cannot be streamed; train "
                 "with features='characters', 'words' or 'words+characters'"
             )
+        if isinstance(feature, Audio | ImageScan | ImageSequence):
+            raise ConfigError(
+                "recordings and images are read whole, so they cannot be streamed; train with "
+                "features='frames' on frames of your own"
+            )
         self._feature, self._network = feature, network.eval()
         self._temperature, self._classes = temperature, classes
         body = network.trunk.body
         self._body = body
         self._state = body.start(1) if isinstance(body, RecurrentLayer) else None
         self._pool = _Running(kind)
+        self._runs = None if network.ngrams is None else _RunningNGrams(network.ngrams)
         self._frames = _FrameSteps(feature) if isinstance(feature, Frames) else None
 
     def push(self, step: str | npt.ArrayLike) -> StreamAnswer:
@@ -89,22 +96,22 @@ class ClassStream:
             The step is not such as training had, or nothing was seen yet.
         """
         with torch.no_grad():
-            for vector in self._encode(step)[0]:  # (I,)
+            values = self._values(step)
+            for vector in self._network.encoder(**values)[0]:  # (I,)
                 self._pool.add(self._walk(vector[None]))
             if not self._pool.steps:
                 raise DataError(f"{step!r} has no steps, and there were none before")
-            scores = self._network.head(self._pool.value()).double().numpy()
-        chances: Floats = softmax(scores / self._temperature)[0]
+            scores = self._network.head(self._pool.value())
+            if self._runs is not None:
+                scores = scores + self._runs.push(values["ids"])
+        chances: Floats = softmax(scores.double().numpy() / self._temperature)[0]
         best = int(chances.argmax())
         return StreamAnswer(self._classes[best], float(chances[best]), chances, self._pool.steps)
 
-    def _encode(self, step: Any) -> Tensor:
+    def _values(self, step: Any) -> dict[str, Tensor]:
         if self._frames is not None:
-            values = {"frames": self._frames.push(step)}
-        else:
-            values = self._feature.encode([step]).batch([0]).values
-        vectors: Tensor = self._network.encoder(**values)
-        return vectors
+            return {"frames": self._frames.push(step)}
+        return self._feature.encode([step]).batch([0]).values
 
     def _walk(self, vector: Tensor) -> Tensor:
         if self._state is None:
@@ -122,16 +129,12 @@ class _Running:
         self._kind = kind
         self.steps = 0
         self._held: Tensor | None = None
-        self._sums: list[tuple[int, Tensor]] = []  # of 2^k steps each, as Pooling's tree adds
+        self._sum = _RunningSum()
 
     def add(self, output: Tensor) -> None:
         self.steps += 1
         if self._kind == "mean":
-            count = 1
-            while self._sums and self._sums[-1][0] == count:
-                output = self._sums.pop()[1] + output
-                count *= 2
-            self._sums.append((count, output))
+            self._sum.add(output)
         elif self._kind == "max" and self._held is not None:
             self._held = torch.maximum(self._held, output)
         else:
@@ -140,10 +143,45 @@ class _Running:
     def value(self) -> Tensor:
         if self._held is not None:
             return self._held
+        return self._sum.value() / torch.tensor([[self.steps]])
+
+
+class _RunningSum:
+    """The sum of what was seen so far, with the bits of `sum_over_steps`."""
+
+    def __init__(self) -> None:
+        self._sums: list[tuple[int, Tensor]] = []  # of 2^k steps each, as the tree adds
+
+    def add(self, output: Tensor) -> None:
+        count = 1
+        while self._sums and self._sums[-1][0] == count:
+            output = self._sums.pop()[1] + output
+            count *= 2
+        self._sums.append((count, output))
+
+    def value(self) -> Tensor:
         total = self._sums[-1][1]
         for _, larger in reversed(self._sums[:-1]):
             total = larger + total
-        return (total + 0.0) / torch.tensor([[self.steps]])
+        return total + 0.0
+
+
+class _RunningNGrams:
+    """Scores of the n-grams of what was seen so far."""
+
+    def __init__(self, path: NGramPath) -> None:
+        self._path = path
+        self._last = torch.zeros(1, 0, dtype=torch.int64)
+        self._sum = _RunningSum()
+
+    def push(self, ids: Tensor) -> Tensor:
+        """Take symbols (1, T), and return the scores (1, K)."""
+        known = self._last.shape[1]
+        ids = torch.cat([self._last, ids], 1)
+        for step in self._path.steps(ids)[:, known:].unbind(1):
+            self._sum.add(step)
+        self._last = ids[:, max(0, ids.shape[1] - self._path.longest + 1) :]
+        return self._path.finish(self._sum.value())
 
 
 class _FrameSteps:

@@ -2,6 +2,8 @@
 
 from relembra.tasks.forecast._backtest import Backtest as Backtest
 from relembra.tasks.forecast._backtest import backtest as backtest
+from relembra.tasks.forecast._backtest import before_backtest as before_backtest
+from relembra.tasks.forecast._fitting import RunFolder as RunFolder
 from relembra.tasks.forecast._forecast import Forecast as Forecast
 from relembra.tasks.forecast._forecaster import Forecaster as Forecaster
 from relembra.tasks.forecast._inputs import read_series as read_series
@@ -25,7 +27,9 @@ __all__ = [
     "ForecastJob",
     "Forecaster",
     "OutputFiles",
+    "RunFolder",
     "backtest",
+    "before_backtest",
     "check_job",
     "read_series",
     "run_forecast",

@@ -18,13 +18,12 @@ from relembra.evaluation import (
     seasonal_naive,
     seasonal_naive_quantiles,
 )
-from relembra.nn import Trunk
 from relembra.tasks.forecast._fitting import RunFolder
 from relembra.tasks.forecast._forecaster import Forecaster
 from relembra.tasks.forecast._holdout import HoldOut, hold_out
 from relembra.training import Subscriber
 
-__all__ = ["Backtest", "Watch", "Window", "backtest", "can_backtest", "held_out"]
+__all__ = ["Backtest", "Watch", "Window", "backtest", "before_backtest", "can_backtest", "held_out"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -112,7 +111,7 @@ def backtest(
     models: dict[str, Forecaster] = {name: clone(forecaster).set_params(**fixed)}
     if compare and name != "feedforward":
         models["feedforward"] = clone(forecaster).set_params(
-            **fixed, trunk=_memoryless(forecaster.trunk)
+            **fixed, trunk=forecaster.trunk.without_memory()
         )
     for own, model in models.items():
         model.fit_panel(panel, before, folder=folder.inside(own), subscribers=watch(own))
@@ -156,6 +155,21 @@ def held_out(forecaster: Forecaster, panel: Panel, count: int | None = None) -> 
     return held
 
 
+def before_backtest(
+    forecaster: Forecaster, panel: Panel, count: int | None = None
+) -> tuple[Forecaster, Ints]:
+    """Return a copy that knows its horizon, and the end of what precedes the backtest, (S,).
+
+    What chooses settings may see no more than that. Where there is no backtest, because `count` is
+    0 or the series are too short, it is all.
+    """
+    until = panel.observed_lengths
+    fixed = clone(forecaster).set_params(horizon=forecaster.plan(panel, until).horizon)
+    if count == 0 or (count is None and not can_backtest(forecaster, panel)):
+        return fixed, until
+    return fixed, held_out(forecaster, panel, count).before(until)
+
+
 def can_backtest(forecaster: Forecaster, panel: Panel) -> bool:
     """Return whether a window can be held out of the longest series."""
     until = panel.observed_lengths
@@ -165,10 +179,6 @@ def can_backtest(forecaster: Forecaster, panel: Panel) -> bool:
 
 def _naive_name(season: int) -> str:
     return "seasonal naive" if season > 1 else "random walk"
-
-
-def _memoryless(trunk: Trunk) -> Trunk:
-    return Trunk(cell="feedforward", units=trunk.units, layers=trunk.layers, dropout=trunk.dropout)
 
 
 def _score(

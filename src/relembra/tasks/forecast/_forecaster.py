@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 
-from relembra._config import replace
-from relembra._errors import ConfigError, DataError
+from relembra._errors import DataError
 from relembra.data import Panel, PanelSchema, WindowBatch, WindowSpec, forecast_batch, window_batch
 from relembra.evaluation import mase
 from relembra.nn import Trunk, check_levels
+from relembra.tasks._sequence import SettingsEstimator
 from relembra.tasks.forecast._fitting import Fitted, RunFolder, fit_network
 from relembra.tasks.forecast._forecast import Forecast
 from relembra.tasks.forecast._inputs import follow_panel, panel_of
@@ -40,7 +37,7 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
-class Forecaster(BaseEstimator):  # type: ignore[misc]
+class Forecaster(SettingsEstimator):
     """Forecast one or many series with one global recurrent network.
 
     X is a table in long form (a path, a pandas or polars frame, an arrow table), a `Panel`, an
@@ -115,21 +112,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self.refit = refit
         self.trunk = trunk
         self.training = training
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``trunk__units=64`` makes a changed copy of the trunk."""
-        for name, value in params.items():
-            whole, _, part = name.partition("__")
-            known = self._get_param_names()
-            if whole not in known:
-                near = difflib.get_close_matches(whole, known, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-                raise ConfigError(f"Forecaster has no parameter {whole!r}; {hint}")
-            old = getattr(self, whole)
-            if part and not hasattr(old, "get_params"):
-                raise ConfigError(f"{whole} is {old!r}, which has no setting {part!r}")
-            setattr(self, whole, replace(old, **{part: value}) if part else value)
-        return self
 
     def fit(
         self,
@@ -340,14 +322,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
     def _check_parameters(self) -> None:
         check_levels(self.levels)
-        for name, kind in (("columns", Columns), ("trunk", Trunk), ("training", Training)):
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise ConfigError(f"{name} must be a {kind.__name__}(...), got {value!r}")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "fitted_"):
-            raise NotFittedError("this Forecaster is not fitted yet; call fit first")
+        self.check_settings(columns=Columns, trunk=Trunk, training=Training)
 
     def _panel(self, source: Any, y: Any) -> Panel:
         self._check_fitted()

@@ -10,6 +10,7 @@ from relembra.tasks.generate._job import GenerateFiles as GenerateFiles
 from relembra.tasks.generate._job import GenerateJob as GenerateJob
 from relembra.tasks.generate._job import evaluate_model as evaluate_model
 from relembra.tasks.generate._job import run_generate as run_generate
+from relembra.tasks.generate._job import training_text as training_text
 from relembra.tasks.generate._language_model import LanguageModel as LanguageModel
 from relembra.tasks.generate._report import HEADER as HEADER
 from relembra.tasks.generate._report import score_rows as score_rows
@@ -44,6 +45,7 @@ __all__ = [
     "ngram_baseline",
     "run_generate",
     "score_rows",
+    "training_text",
     "verdict_line",
     "xz_baseline",
 ]

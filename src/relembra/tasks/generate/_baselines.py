@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import lzma
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,15 +51,28 @@ def xz_baseline(training: str | TextFiles, test: str | TextFiles, stream: TextSt
 
     It looks back on 64 MB.
     """
-    before = _bytes(training)[-_MOST_BYTES:]
-    text = _bytes(test)
-    packed = len(lzma.compress(before + text, preset=9)) - len(lzma.compress(before, preset=9))
+    before = _last_bytes(training)
+    packed = _packed(before, _chunks(test)) - _packed(before, ())
     scores = LanguageScores(8 * packed * float(np.log(2)), len(stream), stream.characters)
     return Baseline("xz -9", scores, f"{packed:,} bytes more for the test text")
 
 
-def _bytes(text: str | TextFiles) -> bytes:
-    return b"".join(chunk.encode() for chunk in _chunks(text))
+def _packed(before: bytes, text: Iterable[str]) -> int:
+    """Return the bytes of a text that is packed behind another one."""
+    packer = lzma.LZMACompressor(preset=9)
+    size = len(packer.compress(before))
+    size += sum(len(packer.compress(chunk.encode())) for chunk in text)
+    return size + len(packer.flush())
+
+
+def _last_bytes(text: str | TextFiles) -> bytes:
+    """Return as much of the end of a text as xz looks back on."""
+    kept = bytearray()
+    for chunk in _chunks(text):
+        kept += chunk.encode()
+        if len(kept) > 2 * _MOST_BYTES:
+            del kept[:-_MOST_BYTES]
+    return bytes(kept[-_MOST_BYTES:])
 
 
 def _chunks(text: str | TextFiles) -> Iterator[str]:

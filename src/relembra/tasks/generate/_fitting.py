@@ -30,6 +30,7 @@ from relembra.training import BatchSource, History, Subscriber, Training, fit
 
 __all__ = ["Fitted", "Run", "fit_frames", "fit_text", "make_network", "start_token"]
 
+_JUDGED = 1_000_000  # tokens of the held-out part that training stops by, if it has more
 _SAMPLE = 4000  # characters of the training text that a model keeps
 
 
@@ -145,9 +146,10 @@ def _train(
 def _text_validation(
     network: LanguageNetwork, held: TextStream, start: int, rows: int
 ) -> Callable[[], float]:
-    """Return what gives the nats per token of a held-out text."""
-    parts = stream_rows(held.ids, start, rows)
-    return lambda: float(row_nats(network, parts).sum()) / len(held)
+    """Return what gives the nats per token of a held-out text, or of its beginning."""
+    ids = held.ids[:_JUDGED]
+    parts = stream_rows(ids, start, rows)
+    return lambda: float(row_nats(network, parts).sum()) / len(ids)
 
 
 def _frame_validation(network: LanguageNetwork, held: list[Frames]) -> Callable[[], float]:

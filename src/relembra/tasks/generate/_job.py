@@ -18,8 +18,16 @@ from relembra.tasks.generate._scores import LanguageScores
 from relembra.tasks.generate._settings import DEFAULT_DYNAMIC
 from relembra.training import Subscriber
 
-__all__ = ["Evaluation", "GenerateFiles", "GenerateJob", "evaluate_model", "run_generate"]
+__all__ = [
+    "Evaluation",
+    "GenerateFiles",
+    "GenerateJob",
+    "evaluate_model",
+    "run_generate",
+    "training_text",
+]
 
+_HELD_OUT = 0.1
 _DYNAMIC_TOKENS = 200_000  # beyond, dynamic evaluation would take longer than people wait
 
 
@@ -120,7 +128,7 @@ def run_generate(
     files: GenerateFiles,
     *,
     title: str,
-    held_out: float = 0.1,
+    held_out: float = _HELD_OUT,
     resume: bool = False,
     force: bool = False,
     subscribers: Sequence[Subscriber] = (),
@@ -157,10 +165,7 @@ def run_generate(
     if not force and not (resume and files.checkpoints.is_dir()):
         files.check_free()
     if test is None:
-        parts = split_texts(texts, None, held_out)
-        learning, held = parts.training, parts.validation
-        if held is None:
-            raise ConfigError("nothing is held out to score on: name a text with test")
+        learning, held = _split(texts, held_out)
     else:
         learning, held = texts, test
     say("training; the last part of the text says when to stop")
@@ -179,6 +184,19 @@ def run_generate(
     report = build_report(title, model, evaluation.rows(), samples)
     report.write(files.report, force=replace)
     return GenerateJob(model, evaluation, samples, files)
+
+
+def training_text(texts: TextFiles, held_out: float = _HELD_OUT) -> TextFiles:
+    """Return what `run_generate` learns from where no text to score on is named."""
+    learning: TextFiles = _split(texts, held_out)[0]
+    return learning
+
+
+def _split(texts: TextFiles, held_out: float) -> tuple[Any, Any]:
+    parts = split_texts(texts, None, held_out)
+    if parts.validation is None:
+        raise ConfigError("nothing is held out to score on: name a text with test")
+    return parts.training, parts.validation
 
 
 def write_samples(model: LanguageModel) -> dict[str, str]:

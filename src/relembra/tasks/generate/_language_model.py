@@ -65,7 +65,8 @@ class LanguageModel(SettingsEstimator):
     length
         Steps that the gradient goes back.
     held_out
-        Last part of the text, or of the list of sequences, that training stops early by.
+        Last part of the text, or of the list of sequences, that training stops early by: of a long
+        one, its first million tokens.
     language, trunk, training
         What surrounds the trunk, the trunk, and how it is trained.
 

@@ -1,28 +1,21 @@
-"""The files of a tagging job: tokens or frames with their tags, and tags written beside them."""
+"""The files of a tagging job: tokens or frames with their tags."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
-from relembra._errors import ConfigError, DataError
-from relembra._files import atomic_write
-from relembra.data import Ragged, read_tagged, read_tagged_frames
+from relembra._errors import DataError
+from relembra.data import Ragged, is_conllu, open_tagged, read_tagged, read_tagged_frames
 from relembra.tasks._sequence import hold_out
 from relembra.tasks.tag._tag_set import Tag, check_rules, find_scheme
 
-__all__ = ["ENDINGS", "TagData", "check_tag_ending", "read_tag_data", "write_tags"]
-
-ENDINGS = (".conll", ".jsonl", ".csv")
-"""Endings of the files that `write_tags` writes."""
+__all__ = ["TagData", "column_of", "is_frames", "open_rows", "read_tag_data"]
 
 _NPZ = ".npz"
+_CHUNK = 1024  # sequences at a time
 
 
 @dataclass(frozen=True)
@@ -75,6 +68,11 @@ class TagData:
         return self.take(kept), self.take(held)
 
 
+def is_frames(path: str | os.PathLike[str]) -> bool:
+    """Tell by its name whether a file holds frames rather than tokens."""
+    return os.fspath(path).lower().endswith(_NPZ)
+
+
 def read_tag_data(
     path: str | os.PathLike[str],
     *,
@@ -105,19 +103,48 @@ def read_tag_data(
     DataError
         The file cannot be read or does not fit; file and line are named.
     """
-    if os.fspath(path).lower().endswith(_NPZ):
+    if is_frames(path):
         frames = read_tagged_frames(path, part=part)
         if tagged and frames.tags is None:
             raise DataError("the file has no y; expected a tag for each frame", path=path)
         return TagData(frames.frames, frames.tags, frames.notes)
     if part is not None:
         raise DataError(f"only .npz files have parts; {part!r} was asked for", path=path)
-    column = column.lower() if column is not None and re.search(r"conllu", str(path)) else column
-    found = read_tagged(path, word=word, tag=column, tagged=tagged)
+    found = read_tagged(path, word=word, tag=column_of(path, column), tagged=tagged)
     if check and found.tags is not None:
         _check_spans(found.tags, found.lines, path)
     tags: Any = found.tags
     return TagData(found.tokens, tags, found.notes)
+
+
+def column_of(path: str | os.PathLike[str], column: str | None) -> str | None:
+    """Return the name of a column as the file has it: those of CoNLL-U are in small letters."""
+    return column.lower() if column is not None and is_conllu(path) else column
+
+
+def open_rows(
+    path: str | os.PathLike[str], *, word: str | None = None, part: str | None = None
+) -> tuple[Iterator[Any], Callable[[], tuple[str, ...]]]:
+    """Return sequences without tags, some at a time, and what gives the notes when all are read.
+
+    Files of tokens may be larger than memory.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it has no parts.
+    """
+    if is_frames(path):
+        data = read_tag_data(path, part=part, tagged=False)
+        cuts = range(0, len(data), _CHUNK)
+        return (data.take(range(i, min(i + _CHUNK, len(data)))).rows for i in cuts), (
+            lambda: data.notes
+        )
+    if part is not None:
+        raise DataError(f"only .npz files have parts; {part!r} was asked for", path=path)
+    file = open_tagged(path, word=word, tagged=False)
+    rows = ([sentence.tokens for sentence in some] for some in file.chunks(_CHUNK))
+    return rows, lambda: file.notes
 
 
 def _check_spans(tags: list[list[str]], lines: list[int], path: Any) -> None:
@@ -131,77 +158,3 @@ def _check_spans(tags: list[list[str]], lines: list[int], path: Any) -> None:
             path=path,
             line=lines[row],
         )
-
-
-def check_tag_ending(path: str | os.PathLike[str]) -> None:
-    """Raise `ConfigError` unless the name ends in one of `ENDINGS`."""
-    if os.path.splitext(os.fspath(path))[1].lower() not in ENDINGS:
-        raise ConfigError(f"{os.fspath(path)} must end in {', '.join(ENDINGS)}")
-
-
-def write_tags(
-    path: str | os.PathLike[str],
-    rows: Any,
-    tags: Sequence[Sequence[Tag]],
-    confidence: Sequence[Sequence[float]],
-    *,
-    force: bool = False,
-) -> None:
-    """Write predicted tags, in full or not at all.
-
-    Parameters
-    ----------
-    path
-        ``.conll`` writes a token and its tag a line; ``.jsonl`` an object a sequence, with
-        ``tokens`` and ``tags``, so that both can be read again; ``.csv`` a row a step, with the
-        probability of the tag.
-    rows
-        Lists of tokens, or frames.
-    tags, confidence
-        For each sequence the tags and their probabilities.
-    force
-        Replace an existing file.
-
-    Raises
-    ------
-    ConfigError
-        The name has another ending.
-    OutputExistsError
-        The file exists and `force` is not given.
-    """
-    check_tag_ending(path)
-    ending = os.path.splitext(os.fspath(path))[1].lower()
-    writers: dict[str, Callable[..., None]] = {
-        ".conll": _conll, ".jsonl": _json_lines, ".csv": _csv
-    }  # fmt: skip
-    tokens = None if isinstance(rows, Ragged) else rows
-
-    def write(file: BinaryIO) -> None:
-        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-        writers[ending](text, tokens, tags, confidence)
-        text.detach()
-
-    atomic_write(path, write, force=force)
-
-
-def _conll(text: Any, tokens: Any, tags: Any, confidence: Any) -> None:
-    for i, row in enumerate(tags):
-        words = range(1, len(row) + 1) if tokens is None else tokens[i]
-        text.writelines(f"{word}\t{tag}\n" for word, tag in zip(words, row, strict=True))
-        text.write("\n")
-
-
-def _json_lines(text: Any, tokens: Any, tags: Any, confidence: Any) -> None:
-    for i, row in enumerate(tags):
-        words = {} if tokens is None else {"tokens": list(tokens[i])}
-        text.write(json.dumps(words | {"tags": list(row)}, ensure_ascii=False) + "\n")
-
-
-def _csv(text: Any, tokens: Any, tags: Any, confidence: Any) -> None:
-    writer = csv.writer(text, lineterminator="\n")
-    words = [] if tokens is None else ["token"]
-    writer.writerow(["sequence", "step", *words, "tag", "probability"])
-    for i, row in enumerate(tags):
-        for t, tag in enumerate(row):
-            own = [] if tokens is None else [tokens[i][t]]
-            writer.writerow([i + 1, t + 1, *own, tag, f"{confidence[i][t]:.6g}"])

@@ -8,18 +8,16 @@ from typing import Any
 
 from sklearn.base import clone
 
-from relembra._config import replace
 from relembra._errors import DataError
-from relembra._random import derive
 from relembra.evaluation import MostFrequentTag
-from relembra.tasks._sequence import JobFiles
+from relembra.tasks._sequence import JobFiles, check_free, networks_of, parts_of, train_all
 from relembra.tasks.tag._data import TagData
 from relembra.tasks.tag._evaluation import TagScores, tag_scores
 from relembra.tasks.tag._report import build_report
 from relembra.tasks.tag._tagger import Tagger
 from relembra.training import Subscriber
 
-__all__ = ["TagFiles", "TagJob", "run_tag"]
+__all__ = ["TagFiles", "TagJob", "run_tag", "score_baseline"]
 
 
 class TagFiles(JobFiles):
@@ -80,50 +78,32 @@ def run_tag(
     DataError
         The data cannot be used.
     """
-    if not force and not (resume and files.checkpoints.is_dir()):
-        files.check_free()  # a run goes on over its own results, but over no others
-    held_out = "of a file of their own, which training never saw"
-    if test is None:
-        data, test = data.split(share, derive(tagger.training.seed, "test"))
-        held_out = "held out at random, which training never saw"
-    if data.tags is None or test.tags is None:
+    check_free(files, resume=resume, force=force)
+    if data.tags is None or (test is not None and test.tags is None):
         raise DataError("there are no tags to learn from, or to score on")
+    data, test, held_out = parts_of(data, test, share, tagger.training.seed)
     model: Tagger = clone(tagger)
-    found = []
-    for name, one in _networks(model, compare):
-        say(f"training: {name}")
-        one.fit(
-            data.rows,
-            data.tags,
-            directory=files.checkpoints / name.replace(" ", "-"),
-            resume=resume,
-            force=force,
-            subscribers=watch(name),
-        )
-        found.append(_scores(name, model, test, one.predict(test.rows)))
-    if data.has_tokens:
-        baseline = MostFrequentTag.fit(data.rows, data.tags)
-        found.append(_scores("most frequent tag", model, test, baseline.predict(test.rows)))
-    else:
-        every = MostFrequentTag.fit([[0] * len(row) for row in data.tags], data.tags)
-        guess = every.predict([[0] * len(row) for row in test.tags])
-        found.append(_scores("most frequent tag", model, test, guess))
+    networks = networks_of(model, compare)
+    train_all(
+        networks, data.rows, data.tags, files, resume=resume, force=force, watch=watch, say=say
+    )
+    found = [_scores(name, model, test, one.predict(test.rows)) for name, one in networks]
+    found.append(score_baseline(model, data, test))
     model.save(files.model, force=force or resume)
     report = build_report(title, model, test, found, held_out)
     report.write(files.report, force=force or resume)
     return TagJob(model, found, held_out, files)
 
 
+def score_baseline(model: Tagger, data: TagData, test: TagData) -> TagScores:
+    """Score what a model must beat: of each token, else of all, the most frequent tag in `data`."""
+    seen, asked = (
+        part.rows if part.has_tokens else [[0] * len(row) for row in part.tags or []]
+        for part in (data, test)
+    )
+    baseline = MostFrequentTag.fit(seen, data.tags or [])
+    return _scores("most frequent tag", model, test, baseline.predict(asked))
+
+
 def _scores(name: str, model: Tagger, test: TagData, tags: Any) -> TagScores:
     return tag_scores(name, test.tags or [], tags, spans=model.tag_set_.scheme is not None)
-
-
-def _networks(model: Tagger, compare: bool) -> list[tuple[str, Tagger]]:
-    networks: list[tuple[str, Tagger]] = [(model.trunk.cell, model)]
-    if compare and model.trunk.cell != "feedforward":
-        other: Tagger = clone(model)
-        plain = {"bidirectional": False, "recurrent_dropout": 0.0, "weight_drop": 0.0}
-        off = {"zoneout": 0.0, "layer_norm": False, "recompute": False}
-        other.trunk = replace(model.trunk, cell="feedforward", **plain, **off)
-        networks.append(("without memory", other))
-    return networks

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from relembra._errors import ConfigError
 from relembra.data import Feature, Inputs
 from relembra.nn import Linear, LinearChainCRF, Trunk
 from relembra.tasks._sequence import Embedding, SequenceBatch, make_encoder
@@ -42,6 +43,8 @@ class TaggingNetwork(nn.Module):
         allowed: Tensor | None,
     ) -> None:
         super().__init__()
+        if embedding.tempo:
+            raise ConfigError("embedding__tempo moves steps, but each has a tag; set it to 0")
         self.encoder = make_encoder(feature, embedding)
         self.trunk = trunk.build(self.encoder.output_size)  # type: ignore[arg-type]
         self.head = Linear(self.trunk.output_size, tags)

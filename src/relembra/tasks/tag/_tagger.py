@@ -15,11 +15,9 @@ from relembra.evaluation import Scheme, repair_tags
 from relembra.nn import Trunk
 from relembra.tasks._sequence import (
     Embedding,
-    SettingsEstimator,
+    SavedModel,
+    SequenceEstimator,
     in_order,
-    load_sequence_model,
-    rebuilding,
-    save_sequence_model,
 )
 from relembra.tasks.tag._fitting import (
     Examples,
@@ -39,10 +37,8 @@ __all__ = ["Tagger"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-_JOB = "tag"
 
-
-class Tagger(SettingsEstimator):
+class Tagger(SequenceEstimator):
     """Give each step of a sequence a tag: parts of speech, names, what happens at every moment.
 
     X is a list of n sequences: lists of tokens, or arrays ``(T_i, K)`` or ``(T_i,)`` of numbers
@@ -88,6 +84,8 @@ class Tagger(SettingsEstimator):
     >>> model.fit(X, y).predict([["to", "Lima"], ["from", "Lima"]])
     [['O', 'B-to'], ['O', 'B-from']]
     """
+
+    job = "tag"
 
     def __init__(
         self,
@@ -272,47 +270,15 @@ class Tagger(SettingsEstimator):
         self._check_fitted()
         return TagStream(self.feature_, self.fitted_.network, self.tag_set_)
 
-    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Write the model to one safetensors file; `load` brings it back.
+    def _config(self) -> dict[str, Any]:
+        return {"tags": self.tag_set_.to_json()}
 
-        Raises
-        ------
-        OutputExistsError
-            The file exists and `force` is not given.
-        """
-        self._check_fitted()
-        parameters = self.get_params(deep=False)
-        if not isinstance(self.features, str):
-            parameters["features"] = "auto"  # the feature itself is in the file
-        save_sequence_model(
-            path,
-            job=_JOB,
-            parameters=parameters,
-            feature=self.feature_,
-            network=self.fitted_.network,
-            config={"tags": self.tag_set_.to_json()},
-            force=force,
-        )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Tagger:
-        """Read a model from its file; nothing in it is executed.
-
-        Raises
-        ------
-        ArtifactError
-            The file is missing, damaged, of another version or no tagger.
-        """
-        saved = load_sequence_model(path, job=_JOB)
-        with rebuilding(path):
-            model = cls(**saved.parameters)
-            model.tag_set_ = TagSet.from_json(saved.config["tags"])
-            model.classes_ = np.array(model.tag_set_.tags)
-            model.feature_ = saved.feature
-            network = make_network(saved.feature, model.tag_set_, model._recipe(model.tag_set_))
-            network.load_state_dict(saved.network)
-            model.fitted_ = Fitted(network.eval(), None)
-        return model
+    def _restore(self, saved: SavedModel) -> None:
+        self.tag_set_ = TagSet.from_json(saved.config["tags"])
+        self.classes_ = np.array(self.tag_set_.tags)
+        network = make_network(saved.feature, self.tag_set_, self._recipe(self.tag_set_))
+        network.load_state_dict(saved.network)
+        self.fitted_ = Fitted(network.eval(), None)
 
     def _recipe(self, tag_set: TagSet) -> Recipe:
         crf = tag_set.inner_scheme is not None if self.crf == "auto" else bool(self.crf)
