@@ -89,6 +89,12 @@ def cut(padded: Tensor, lengths: Tensor) -> Rows:
     return [row[:n].clone() for row, n in zip(padded, lengths.tolist(), strict=True)]
 
 
+def refuse(noise: object) -> None:
+    """Raise ValueError where training changes the frames: the twins do not."""
+    if noise is not None:
+        raise ValueError(f"the twins know no noise, got {noise}")
+
+
 def forget(ids: Tensor, rate: float) -> Tensor:
     """Take symbols for the unknown one, at a rate."""
     lost = torch.rand(ids.shape) < rate
@@ -158,6 +164,7 @@ class Encoder(nn.Module):
         self.unknown_rate, self.dropout, self.symbol_dropout = 0.0, nn.Dropout(0.0), 0.0
         self.linear = self.reader = None
         if not isinstance(ours, SymbolEncoder):
+            refuse(ours.noise)
             found = ours.linear
             if isinstance(found, nn.Module):
                 self.linear = nn.Linear(*reversed(found.weight.shape))  # type: ignore[arg-type]
@@ -282,6 +289,7 @@ class Label(nn.Module):
 
     def __init__(self, ours: SequenceNetwork) -> None:
         super().__init__()
+        refuse(ours.tempo)
         self.encoder = Encoder(ours.encoder)
         self.body = Body(self.encoder.size, ours.trunk.settings)
         self.kind = ours.pooling.kind

@@ -153,7 +153,7 @@ def reviews(data: Path) -> object:
 def frames(data: Path) -> object:
     """Epilepsy of the UEA archive: 206 steps of 3 numbers."""
     part = uea.read(data / "seq_classification" / "uea", "Epilepsy", "train")
-    return Classifier().set_params(training__batch_size=32).fit(part.rows, part.labels)
+    return Classifier().fit(part.rows, part.labels)
 
 
 RECIPES: Mapping[str, tuple[str, Fit, Callable[[Any], Any]]] = {
