@@ -5,8 +5,8 @@
 
 The small letters of every font that is installed, slanted, turned, stretched and bent at random. A
 fifth of the font families, chosen by the seed 0, is for the test: no font of them is seen in
-training. Needs Pillow and scikit-image. The figures in docs/results.md were taken with the fonts of
-Debian's packages
+training. Needs Pillow and scikit-image. Of Debian's packages these
+have 50 families:
 
     fonts-{averia-sans-gwf,averia-serif-gwf,breip,cabin,cantarell,comfortaa,comic-neue,
     crosextra-caladea,crosextra-carlito,dancingscript,dejavu-core,dejavu-extra,dkg-handwriting,
@@ -194,6 +194,8 @@ def main() -> None:
     torch.set_num_threads(1)
     every = families(args.fonts)
     early, late = split(every, args.tune)
+    if not early or not late:
+        parser.error(f"{len(every)} font families in {args.fonts} are too few; install more")
     print(f"{len(every)} families; {len(early)} fonts to learn from, {len(late)} to score on")
     train, test = draw(early, COPIES, 1), draw(late, 2, 2)
     shape = (lambda images: images) if args.form == "rows" else (lambda x: list(map(traced, x)))
