@@ -134,7 +134,10 @@ def given_folder(out: Path) -> Path:
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Leave no empty folder behind when nothing came of a job."""
+    """Leave no empty folder behind when nothing came of a job, nor empty ones inside of it."""
+    for inner in folder.iterdir():
+        with contextlib.suppress(OSError):
+            inner.rmdir()
     with contextlib.suppress(OSError):
         folder.rmdir()
 

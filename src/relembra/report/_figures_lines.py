@@ -91,7 +91,8 @@ def training_figure(
     """
     x, y = _averaged(np.asarray(steps, dtype=np.float64), np.asarray(losses, dtype=np.float64))
     traces: list[dict[str, Any]] = [
-        {"type": "scatter", "name": "training", "x": x, "y": y, **line_style(0)}
+        # A single point is no line: it needs a mark to be seen.
+        {"type": "scatter", "name": "training", "x": x, "y": y, **line_style(0, marks=len(x) == 1)}
     ]
     if len(validation_steps):
         traces.append(

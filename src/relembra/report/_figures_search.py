@@ -93,8 +93,10 @@ def curves_figure(curves: Mapping[str, Points], best: str, error_name: str) -> F
     """
     traces = []
     for name, points in sorted(curves.items(), key=lambda item: item[0] == best):
-        style = line_style(0) if name == best else {"mode": "lines", "opacity": 0.45}
-        if name != best:
+        style = line_style(0, marks=True)
+        if name != best:  # with marks, as a trial that was pruned soon has a single point
+            grey = {"color": "#777777", "size": 4}
+            style = {"mode": "lines+markers", "opacity": 0.45, "marker": grey}
             style["line"] = {"color": "#777777", "width": 1.2}
         traces.append(
             {
@@ -130,7 +132,7 @@ def bar_figure(shares: Mapping[str, float], title: str) -> Figure:
     layout = base_layout(title, "")
     layout["yaxis"] |= {"type": "category"}
     layout["xaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
-    layout |= {"hovermode": "closest", "height": 140 + 48 * len(rising)}
+    layout["hovermode"] = "closest"
     bar = {
         "type": "bar",
         "orientation": "h",

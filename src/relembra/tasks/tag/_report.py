@@ -104,7 +104,7 @@ def build_report(
             "Those with the most wrong tags. A wrong tag in the data is often among them.",
         )
     _add_training(report, model)
-    report.add_text("The data", list(data.notes) or ["It was given in memory."])
+    report.add_text("The data", list(data.notes) or ["Nothing was left out."])
     report.add_text("The model", _model_lines(model))
     return report
 
