@@ -55,10 +55,12 @@ RECIPES = {
     "ewt_upos": Recipe("sequence_labelling/ud", "Parts of speech (UD English-EWT)"),
     "atis_slots": Recipe("sequence_labelling/atis", "Slots of airline questions (ATIS)"),
     "gestures": Recipe("seq_classification/uea", "Gestures with known segments"),
+    "fsdd": Recipe("ctc/fsdd", "Spoken digits (FSDD)"),
+    "mnist": Recipe("seq_classification/mnist", "MNIST, row by row"),
     "what_happens": Recipe(None, "What happens in a clip"),
     "tiny_shakespeare": Recipe("language_model/tiny_shakespeare", "Tiny Shakespeare"),
     "machado": Recipe("language_model/machado_de_assis", "Machado de Assis"),
-    "jsb_chorales": Recipe("music_genome_gesture", "JSB chorales"),
+    "jsb_chorales": Recipe("music_genome_gesture/polyphonic_music", "JSB chorales"),
 }
 
 

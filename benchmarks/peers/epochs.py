@@ -123,13 +123,13 @@ def theirs(caught: Caught, twin: Any, steps: int) -> Callable[[], None]:
 
 def characters(data: Path) -> object:
     """Tiny Shakespeare."""
-    text, validation, _ = tiny_shakespeare.read(data)
+    text, validation, _ = tiny_shakespeare.read(data / "language_model" / "tiny_shakespeare")
     return tiny_shakespeare.recipe(0, STEPS).fit(text, validation=validation)
 
 
 def music(data: Path) -> object:
     """JSB chorales."""
-    training, validation, _ = jsb_chorales.read(data)
+    training, validation, _ = jsb_chorales.read(data / "music_genome_gesture" / "polyphonic_music")
     return jsb_chorales.recipe(0, STEPS).fit(training, validation=validation)
 
 

@@ -23,6 +23,7 @@ import soundfile
 import torch
 
 from benchmarks.quality._classifying import report
+from benchmarks.quality._scores import json_option, write_scores
 from relembra.data import Audio
 from relembra.tasks import Classifier
 
@@ -106,15 +107,18 @@ def main() -> None:
     parser.add_argument("--split", choices=("official", "speakers"), default="official")
     parser.add_argument("--steps", type=int, help="of training [default: by the split]")
     parser.add_argument("--tune", action="store_true", help="score on parts of the training part")
+    json_option(parser)
     args = parser.parse_args()
     torch.set_num_threads(1)
     every = read(args.data / "fsdd_recordings.tar.xz")
-    rows = []
+    rows, scores = [], []
     for name, train, test in parts(every, args.split, args.tune):
         for seed in args.seeds:
             found, seconds = score(train, test, seed, args.steps or STEPS[args.split])
             print(f"{name}, seed {seed}: {found:.4f}", flush=True)
             rows.append((f"{name}, seed {seed}", found, seconds))
+            scores.append({"data": name, "model": "lstm", "seed": seed, "accuracy": found})
+    write_scores(args, scores)
     report("FSDD" + " (tuning)" * args.tune, rows)
 
 

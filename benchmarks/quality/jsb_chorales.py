@@ -1,6 +1,6 @@
 """JSB chorales as piano rolls: nats per frame, summed over the 88 keys, on the official test part.
 
-    python -m benchmarks.quality.jsb_chorales --data DATA --seeds 0 1 2
+    python -m benchmarks.quality.jsb_chorales --data FOLDER
 
 As Bai et al. (2018) count: every frame but the first of a chorale, the mean over all frames of the
 part. The official validation part says when to stop, and chose the recipe. Goal: 8.25 or fewer.
@@ -57,7 +57,7 @@ def read(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndar
     """Return the official training, validation and test parts."""
     from scipy.io import loadmat
 
-    path = folder / "music_genome_gesture" / "polyphonic_music" / "JSB_Chorales.mat"
+    path = folder / "JSB_Chorales.mat"
     parts = loadmat(path)
     training, validation, test = (
         [np.asarray(rows, np.float32) for rows in parts[name][0]]

@@ -1,6 +1,6 @@
 """Machado de Assis, characters: bits per character beside n-grams and `xz -9`.
 
-    python -m benchmarks.quality.machado --data DATA --threads 2
+    python -m benchmarks.quality.machado --data FOLDER
 
 The works are read in the order of their files' names, lines of a paragraph joined; the last tenth
 is scored, the tenth before it says when to stop. n-grams and xz learn from the same nine tenths.
@@ -51,7 +51,7 @@ def recipe(seed: int, steps: int) -> LanguageModel:
 
 def read(folder: Path) -> str:
     """Return all works as one text."""
-    path = folder / "language_model" / "machado_de_assis" / "machado.zip"
+    path = folder / "machado.zip"
     with zipfile.ZipFile(path) as archive:
         names = sorted(n for n in archive.namelist() if n.endswith(".txt"))
         works = [archive.read(name).decode("utf-8") for name in names]

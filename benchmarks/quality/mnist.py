@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.quality._classifying import Watch, report
+from benchmarks.quality._scores import json_option, write_scores
 from relembra.tasks import Classifier
 
 STEPS_AN_EPOCH = 430
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--order", choices=list(RECIPES), default="rows")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--tune", action="store_true", help="score on the last 10,000 of training")
+    json_option(parser)
     args = parser.parse_args()
     torch.set_num_threads(1)
     train, test = (
@@ -75,13 +77,16 @@ def main() -> None:
     )  # fmt: skip
     if args.tune:
         train, test = ([some[:-10000] for some in train], [some[-10000:] for some in train])
-    rows = []
+    rows, scores = [], []
     for seed in args.seeds:
         began = time.process_time()
         fitted = model(args.order, seed, args.epochs)
         fitted.fit(*train, subscribers=[Watch(f"seed {seed}")])
         seconds = time.process_time() - began
         rows.append((f"seed {seed}", fitted.score(*test), seconds))
+        cell = fitted.recipe_.trunk.cell
+        scores.append({"model": cell, "seed": seed, "accuracy": rows[-1][1]})
+    write_scores(args, scores)
     tuning = " (tuning)" * args.tune
     report(f"MNIST, {args.order}{tuning}; published: {PUBLISHED[args.order]}", rows)
 

@@ -1,6 +1,6 @@
 """Characters of tiny Shakespeare: nats per character on the last tenth, which is never seen.
 
-    python -m benchmarks.quality.tiny_shakespeare --data DATA --threads 2
+    python -m benchmarks.quality.tiny_shakespeare --data FOLDER
 
 The last tenth is the validation set that everybody reports on. Here it is a test set: settings and
 the number of steps are chosen by `--tune`, which learns from the first eight tenths and scores on
@@ -55,7 +55,7 @@ def recipe(seed: int, steps: int) -> LanguageModel:
 
 def read(folder: Path) -> tuple[str, str, str]:
     """Return the text to learn from, that to stop by, and that to score on."""
-    path = folder / "language_model" / "tiny_shakespeare" / "input.txt.gz"
+    path = folder / "input.txt.gz"
     text = gzip.open(path, "rt", encoding="utf-8").read()
     first, second = int(0.8 * len(text)), int(0.9 * len(text))
     return text[:first], text[first:second], text[second:]
@@ -81,7 +81,7 @@ def main() -> None:
         model = recipe(seed, options.steps)
         if options.tune:
             model.fit(training, validation=validation, subscribers=[ProgressBar("training")])
-        else:  # for as many steps as tuning found to be right, on all nine tenths
+        else:  # on all nine tenths, for steps chosen by the curve of a tuning run
             model.set_params(held_out=0.0)
             model.fit(training + validation, subscribers=[ProgressBar("training")])
         seconds = time.process_time() - began

@@ -37,7 +37,7 @@ def test_a_row_has_the_same_bits_in_any_company(
     tail = linear(x[rows // 2 :], weight, bias)
     assert torch.equal(tail, together[rows // 2 :])
     exact = functional.linear(x.double(), weight.double(), None if bias is None else bias.double())
-    torch.testing.assert_close(together.double(), exact, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(together.double(), exact, rtol=1e-5, atol=1e-5 * max(1, inputs / 70))
 
 
 @pytest.mark.parametrize("shape", [(400, 300, 200), (5000, 64, 33), (3, 512, 900)])
