@@ -84,5 +84,5 @@ _SMALL_TRUNK = Trunk(cell="lstm", units=64, bidirectional=True, dropout=0.4)
 _SMALL_EMBEDDING = replace(DEFAULT_EMBEDDING, jitter=0.1, gain=0.1)
 
 _SMALL_TRAINING = replace(
-    DEFAULT_TRAINING, steps=600, batch_size=16, learning_rate=1e-2, evaluate_every=50
+    DEFAULT_TRAINING, steps=600, batch_size=16, learning_rate=5e-3, evaluate_every=50
 )
