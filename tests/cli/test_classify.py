@@ -50,7 +50,7 @@ def test_a_table_becomes_a_model_and_a_report(train, relembra, reviews, folder):
     assert found["metrics"]["n"] == 16
     assert found["metrics"]["accuracy"] > 0.8
     assert [b["model"] for b in found["baselines"]] == [
-        "without memory", "bag of words, logistic regression", "most frequent class",
+        "without memory + n-grams", "bag of words, logistic regression", "most frequent class",
     ]  # fmt: skip
     assert found["baselines"][2]["accuracy"] == 0.5
     assert np.sum(found["confusion"]["counts"]) == 16
@@ -66,7 +66,8 @@ def test_a_table_becomes_a_model_and_a_report(train, relembra, reviews, folder):
 def test_people_read_a_table_and_sentences(train, reviews):
     outcome = train(reviews, "--no-compare")
     assert outcome.code == 0
-    for text in ("label: 'label' (guessed)", "Macro F1", "of the answers of lstm are right",
+    for text in ("label: 'label' (guessed)", "Macro F1",
+                 "of the answers of lstm + n-grams are right",
                  "model: runs/classify-reviews-1/model.safetensors"):  # fmt: skip
         assert text in outcome.out
     assert "without memory" not in outcome.out

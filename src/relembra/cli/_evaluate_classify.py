@@ -28,8 +28,8 @@ def evaluate_classify(request: EvaluateRequest) -> None:
     for note in data.notes:
         request.terminal.say(note)
     with blaming(request.data):
-        cell = model.recipe_.trunk.cell
-        models: list[tuple[str, Any]] = [(cell, model), *_baselines(model, request)]
+        name = model.named(model.recipe_.trunk.cell)
+        models: list[tuple[str, Any]] = [(name, model), *_baselines(model, request)]
         found = evaluate_all(models, data.rows, data.labels)
     name = data_name(request.data)
     folder = given_folder(request.out) if request.out else fresh_folder("evaluate", name)

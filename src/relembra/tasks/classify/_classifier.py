@@ -313,6 +313,10 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             setattr(copy, name, getattr(recipe, name))
         return copy
 
+    def named(self, name: str) -> str:
+        """Return the name that scores bear: it tells whether n-grams stand beside the network."""
+        return name if self.fitted_.network.ngrams is None else f"{name} + n-grams"
+
     @property
     def seed(self) -> int:
         """The seed of all random choices."""

@@ -86,7 +86,8 @@ def run_classify(
     train_all(
         networks, data.rows, data.labels, files, resume=resume, force=force, watch=watch, say=say
     )
-    models: list[tuple[str, Predictor]] = [*networks, *baselines_of(model, data, say)]
+    models: list[tuple[str, Predictor]] = [(one.named(name), one) for name, one in networks]
+    models += baselines_of(model, data, say)
     found = evaluate_all(models, test.rows, test.labels)
     model.save(files.model, force=force or resume)
     held_out = f"rows {what}"
