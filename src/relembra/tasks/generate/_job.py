@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from relembra._errors import ConfigError, OutputExistsError
+from relembra._errors import ConfigError
 from relembra.data import TextFiles
+from relembra.tasks._sequence import JobFiles
 from relembra.tasks.generate._baselines import Baseline, ngram_baseline, xz_baseline
 from relembra.tasks.generate._corpus import split_texts, stream_of
 from relembra.tasks.generate._language_model import LanguageModel
@@ -31,34 +31,8 @@ _HELD_OUT = 0.1
 _DYNAMIC_TOKENS = 200_000  # beyond, dynamic evaluation would take longer than people wait
 
 
-@dataclass(frozen=True)
-class GenerateFiles:
-    """Where the job writes."""
-
-    folder: Path
-
-    @property
-    def model(self) -> Path:
-        """The model."""
-        return self.folder / "model.safetensors"
-
-    @property
-    def report(self) -> Path:
-        """The report."""
-        return self.folder / "report.html"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoint and the tokens."""
-        return self.folder / "checkpoints"
-
-    def check_free(self) -> None:
-        """Raise `OutputExistsError` when one of the files exists."""
-        for path in (self.model, self.report):
-            if path.exists():
-                raise OutputExistsError(
-                    f"{path} exists; choose another folder, or say force to replace it"
-                )
+class GenerateFiles(JobFiles):
+    """Where a generate job writes; beside the checkpoint lie the tokens."""
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,7 @@ class LanguageModel(SettingsEstimator):
     length
         Steps that the gradient goes back.
     held_out
-        Last part of the text, or of the list of sequences, that training stops early by: of a long
-        one, its first million tokens.
+        Last part of the text or sequences, a million tokens at most, that training stops early by.
     language, trunk, training
         What surrounds the trunk, the trunk, and how it is trained.
 
