@@ -103,19 +103,21 @@ def test_a_row_has_the_same_answer_in_any_company():
     assert np.array_equal(model.predict_proba(rows[::-1])[::-1], together)
 
 
-def test_frames_have_the_same_answer_in_any_company():
+@pytest.mark.parametrize("convolutions", [0, 2])
+def test_frames_have_the_same_answer_in_any_company(convolutions):
     rows, y = ramps(gaps=True)
-    model = small(training__steps=5, pooling="mean").fit(rows, y)
+    model = small(training__steps=5, pooling="mean", embedding__convolutions=convolutions)
+    model.fit(rows, y)
     alone = np.concatenate([model.predict_proba([row]) for row in rows])
     assert np.array_equal(model.predict_proba(rows), alone)
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
-@pytest.mark.parametrize("cell", ["lstm", "gru", "feedforward"])
-def test_a_stream_says_at_every_step_what_the_batch_says_of_the_prefix(pooling, cell):
+@pytest.mark.parametrize(("cell", "convolutions"), [("lstm", 0), ("gru", 2), ("feedforward", 0)])
+def test_a_stream_says_at_every_step_what_the_batch_says_of_the_prefix(pooling, cell, convolutions):
     rows, y = ramps(20, gaps=True)
     model = small(training__steps=4, pooling=pooling, trunk__bidirectional=False, trunk__cell=cell)
-    model.fit(rows, y)
+    model.set_params(embedding__convolutions=convolutions, embedding__window=3).fit(rows, y)
     row = np.concatenate([np.full((1, 2), np.nan), rows[3], rows[4]])
     stream = model.stream()
     for steps, frame in enumerate(row, 1):

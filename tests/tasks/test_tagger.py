@@ -139,10 +139,10 @@ def frames(count: int, seed: int = 0, gaps: bool = False):
 CAUSAL = {"trunk": Trunk(cell="gru", units=12), "validation": 0.0}
 
 
-@pytest.mark.parametrize("gaps", [False, True])
-def test_a_stream_gives_the_bits_of_the_whole(gaps) -> None:
+@pytest.mark.parametrize(("gaps", "convolutions"), [(False, 2), (True, 0), (True, 1)])
+def test_a_stream_gives_the_bits_of_the_whole(gaps, convolutions) -> None:
     X, y = frames(40, gaps=gaps)
-    model = small(**CAUSAL).fit(X, y)
+    model = small(**CAUSAL).set_params(embedding__convolutions=convolutions).fit(X, y)
     assert model.classes_.tolist() == [0, 1]
     whole = model.predict_proba(X[:3])
     for row, chances, tags in zip(X[:3], whole, model.predict(X[:3]), strict=True):

@@ -1,5 +1,6 @@
 """Modules that people compose: recurrent layers, trunks and heads."""
 
+from relembra.nn._convolutions import Convolutions as Convolutions
 from relembra.nn._crf import LinearChainCRF as LinearChainCRF
 from relembra.nn._embedding import TokenEmbedding as TokenEmbedding
 from relembra.nn._feedforward import FeedForward as FeedForward
@@ -40,6 +41,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Convolutions",
     "FeedForward",
     "FrameNoise",
     "ImageNetwork",

@@ -7,6 +7,7 @@ from relembra.tasks._sequence._changes import Changes as Changes
 from relembra.tasks._sequence._changes import settle as settle
 from relembra.tasks._sequence._encoder import FrameEncoder as FrameEncoder
 from relembra.tasks._sequence._encoder import make_encoder as make_encoder
+from relembra.tasks._sequence._encoder import make_front as make_front
 from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
 from relembra.tasks._sequence._holding_out import hold_out as hold_out
 from relembra.tasks._sequence._job_files import JobFiles as JobFiles
@@ -45,6 +46,7 @@ __all__ = [
     "in_order",
     "load_sequence_model",
     "make_encoder",
+    "make_front",
     "networks_of",
     "parts_of",
     "rebuilding",

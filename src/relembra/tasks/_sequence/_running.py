@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from sklearn.base import clone
 
+from relembra._config import replace
 from relembra._random import derive
 from relembra.tasks._sequence._job_files import JobFiles
 from relembra.training import Subscriber
@@ -56,6 +57,7 @@ def networks_of(model: Model, compare: bool) -> list[tuple[str, Model]]:
     if compare and model.trunk.cell != "feedforward":
         other = clone(model)
         other.trunk = model.trunk.without_memory()
+        other.embedding = replace(model.embedding, convolutions=0)  # nor does it see neighbours
         networks.append(("without memory", other))
     return networks
 

@@ -28,6 +28,12 @@ class Embedding:
         each direction of the network that reads a word.
     frames
         Features that a linear layer makes of numeric frames before the trunk; 0 for no such layer.
+    convolutions
+        Layers of `relembra.nn.Convolutions` before the trunk: each step then sees its neighbours,
+        those before it alone where the trunk reads one way.
+    window, maps, map_dropout
+        Steps that such a layer sees, features that it makes, and the rate at which training drops
+        them.
     warp
         Training stretches the bands of each recording's spectra by up to this share, as those of
         a longer or shorter throat are, so that speakers who were never heard are understood.
@@ -54,6 +60,10 @@ class Embedding:
     characters: int = 32
     character_units: int = 50
     frames: int = 0
+    convolutions: int = 0
+    window: int = 9
+    maps: int = 64
+    map_dropout: float = 0.2
     warp: float = 0.0
     band_mask: float = 0.0
     step_mask: float = 0.0
@@ -62,7 +72,9 @@ class Embedding:
     gain: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least in (("size", 1), ("characters", 1), ("character_units", 1), ("frames", 0)):
+        counts = {"size": 1, "characters": 1, "character_units": 1, "frames": 0}
+        counts |= {"convolutions": 0, "window": 1, "maps": 1}
+        for name, least in counts.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ConfigError(
@@ -70,7 +82,7 @@ class Embedding:
                 )
         rates = (
             "dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask", "tempo",
-            "jitter", "gain",
+            "jitter", "gain", "map_dropout",
         )  # fmt: skip
         for name in rates:
             rate = getattr(self, name)

@@ -23,7 +23,6 @@ from relembra.tasks._sequence import (
     fingerprint,
     hold_out,
     in_order,
-    make_encoder,
 )
 from relembra.tasks.classify._calibration import fit_mixture, fit_temperature, log_softmax
 from relembra.tasks.classify._network import SequenceNetwork
@@ -75,10 +74,7 @@ def make_network(feature: Feature, recipe: Recipe, classes: int) -> SequenceNetw
     """Make an untrained network; its weights are a function of the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(recipe.training.seed, "weights"))
-        encoder = make_encoder(feature, recipe.embedding)
-        return SequenceNetwork(
-            encoder, recipe.trunk, recipe.pooling, classes, recipe.embedding.tempo
-        )
+        return SequenceNetwork(feature, recipe.embedding, recipe.trunk, recipe.pooling, classes)
 
 
 def fit_network(

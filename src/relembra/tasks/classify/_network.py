@@ -1,4 +1,4 @@
-"""The network: an encoder, a trunk, pooling over the steps, a linear head."""
+"""The network: an encoder, convolutions, a trunk, pooling over the steps, a linear head."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from relembra.data import Feature, Inputs
 from relembra.nn import Linear, Pooling, PoolingKind, TempoNoise, Trunk
+from relembra.tasks._sequence import Embedding, make_encoder, make_front
 from relembra.tasks.classify._ngrams import NGramPath
 
 __all__ = ["SequenceNetwork"]
@@ -18,16 +19,14 @@ class SequenceNetwork(nn.Module):
 
     Parameters
     ----------
-    encoder
-        Takes a batch's tensors by name, gives (B, T, ``output_size``).
+    feature, embedding
+        What is read, and how it becomes vectors.
     trunk
         Settings of the part that reads; its dropout also acts on the pooled vector.
     pooling
         How the steps become one vector.
     classes
         K.
-    tempo
-        In training, sequences of frames are played faster or slower by up to this share.
 
     Attributes
     ----------
@@ -37,16 +36,18 @@ class SequenceNetwork(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        feature: Feature,
+        embedding: Embedding,
         trunk: Trunk,
         pooling: PoolingKind,
         classes: int,
-        tempo: float = 0.0,
     ) -> None:
         super().__init__()
-        self.tempo = TempoNoise(tempo) if tempo else None
-        self.encoder = encoder
-        self.trunk = trunk.build(int(encoder.output_size))  # type: ignore[arg-type]
+        self.tempo = TempoNoise(embedding.tempo) if embedding.tempo else None
+        self.encoder = make_encoder(feature, embedding)
+        size = int(self.encoder.output_size)  # type: ignore[arg-type]
+        self.front = make_front(size, embedding, causal=not trunk.bidirectional)
+        self.trunk = trunk.build(size if self.front is None else self.front.output_size)
         size = self.trunk.output_size
         self.pooling = Pooling(pooling, size, bidirectional=trunk.bidirectional)
         self.dropout = nn.Dropout(trunk.dropout)
@@ -74,6 +75,8 @@ class SequenceNetwork(nn.Module):
 
     def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Return (B, K) scores of encoded steps (B, T, I), without those of n-grams."""
+        if self.front is not None:
+            vectors = self.front(vectors, lengths)
         output, _ = self.trunk.walk(vectors, lengths=lengths)
         pooled = self.dropout(self.pooling(output, lengths))
         scores: Tensor = self.head(pooled)
