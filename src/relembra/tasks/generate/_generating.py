@@ -13,6 +13,7 @@ from torch import Tensor
 
 from relembra._random import generator
 from relembra.nn._recurrent import RecurrentLayer
+from relembra.tasks.generate._heads import AdaptiveHead, FrameHead, TokenHead
 from relembra.tasks.generate._network import LanguageNetwork, State
 from relembra.tasks.generate._sampling import Sampling, choose, filtered
 
@@ -68,8 +69,14 @@ class Reader:
     @torch.no_grad()
     def log_probabilities(self) -> Floats:
         """Return the logarithms (V,) of the probabilities of what comes next, in nats."""
-        found = self._network.head.log_probabilities(self._output)
-        return found[0].double().numpy()
+        head = cast("TokenHead | AdaptiveHead", self._network.head)
+        return head.log_probabilities(self._output)[0].double().numpy()
+
+    @torch.no_grad()
+    def write_frame(self, draws: Floats, temperature: float) -> Tensor:
+        """Draw the frame (K,) that comes next, with one number (K,) of [0, 1) for each key."""
+        head = cast(FrameHead, self._network.head)
+        return head.write(self._output, torch.from_numpy(draws)[None], temperature)[0]
 
 
 def _parts(hx: Tensor | tuple[Tensor, ...]) -> State:

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from relembra.engine import linear
-from relembra.nn import Linear, TokenEmbedding
+from relembra.nn import Linear, TokenEmbedding, sum_over_steps
 
-__all__ = ["AdaptiveHead", "FrameHead", "Head", "TokenHead", "cutoffs"]
+__all__ = ["AdaptiveHead", "ChordHead", "FrameHead", "Head", "TokenHead", "cutoffs"]
 
 _SHRINKS = 4.0  # features from one cluster to the next
 
@@ -75,15 +75,68 @@ class FrameHead(nn.Module):
         super().__init__()
         self.output = Linear(features, keys)
 
-    def log_probabilities(self, x: Tensor) -> Tensor:
-        """Map (N, F) to the logarithms of the probabilities that keys sound, (N, K)."""
-        return functional.logsigmoid(self.output(x))
+    def odds(self, x: Tensor, frames: Tensor) -> Tensor:
+        """Return the log-odds (N, K) that each key sounds, where frames (N, K) do."""
+        found: Tensor = self.output(x)
+        return found
 
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
         """Return the negative log-likelihood (N,) of frames (N, K), summed over the keys."""
-        scores = self.output(x)
-        loss = functional.binary_cross_entropy_with_logits(scores, target, reduction="none")
+        odds = self.odds(x, target)
+        loss = functional.binary_cross_entropy_with_logits(odds, target, reduction="none")
         return loss.sum(-1)
+
+    def write(self, x: Tensor, draws: Tensor, temperature: float) -> Tensor:
+        """Draw frames (N, K) after (N, F), with one number of [0, 1) for each key."""
+        return _sounding(self.odds(x, draws), draws, temperature)
+
+
+class ChordHead(FrameHead):
+    """Probabilities of K keys, each of which knows which keys below it sound at the same time.
+
+    A neural autoregressive distribution estimator, with rectifiers (Larochelle & Murray 2011,
+    equations 6 and 7) whose biases follow from the trunk (Boulanger-Lewandowski, Bengio & Vincent
+    2012, section 5): key k has the log-odds b_k(x) + V_k · relu(c(x) + Σ_{j<k} W_j v_j).
+
+    Parameters
+    ----------
+    features, keys, units
+        F features in, K keys, and the hidden units of each.
+    """
+
+    def __init__(self, features: int, keys: int, units: int) -> None:
+        super().__init__(features, keys)
+        self.hidden = Linear(features, units)
+        self.below = nn.Parameter(torch.empty(keys, units))  # W
+        self.above = nn.Parameter(torch.empty(keys, units))  # V
+        for weight in (self.below, self.above):
+            nn.init.uniform_(weight, -(units**-0.5), units**-0.5)
+
+    def odds(self, x: Tensor, frames: Tensor) -> Tensor:
+        """Return the log-odds (N, K) that each key sounds, where frames (N, K) do."""
+        heard = (frames[..., None] * self.below).cumsum(1)[:, :-1]  # (N, K - 1, units)
+        heard = functional.pad(heard, (0, 0, 1, 0)) + self.hidden(x)[:, None]
+        parts = torch.relu(heard) * self.above
+        chord = sum_over_steps(parts.flatten(0, 1)[..., None])  # (N K, 1), the same bits in company
+        found: Tensor = self.output(x) + chord.view(frames.shape)
+        return found
+
+    def write(self, x: Tensor, draws: Tensor, temperature: float) -> Tensor:
+        """Draw frames (N, K) after (N, F) from the lowest key on, as `FrameHead` does."""
+        odds, heard = self.output(x), self.hidden(x)
+        frames = torch.zeros_like(odds)
+        for key, (above, below) in enumerate(zip(self.above, self.below, strict=True)):
+            chord = (torch.relu(heard) * above).sum(1)
+            frames[:, key] = _sounding(odds[:, key] + chord, draws[:, key], temperature)
+            heard = heard + frames[:, key, None] * below
+        return frames
+
+
+def _sounding(odds: Tensor, draws: Tensor, temperature: float) -> Tensor:
+    """Return 1 where a key sounds: at temperature 0 where that is the likelier."""
+    if not temperature:
+        return (odds > 0).float()
+    return (draws < torch.sigmoid(odds.double() / temperature)).float()
 
 
 Head = TokenHead | AdaptiveHead | FrameHead

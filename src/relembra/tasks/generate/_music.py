@@ -37,19 +37,14 @@ def write_frames(
         raise ConfigError(f"temperature is {temperature}; expected a number from 0 upward")
     reader = Reader(network)
     reader.read(torch.from_numpy(frames))
-    return _written(reader, length, temperature, seed)
+    return _written(reader, network.symbols, length, temperature, seed)
 
 
-def _written(reader: Reader, length: int, temperature: float, seed: int) -> Iterator[Frame]:
+def _written(
+    reader: Reader, keys: int, length: int, temperature: float, seed: int
+) -> Iterator[Frame]:
     chance = generator(seed, "generate")
     for _ in range(length):
-        logs = reader.log_probabilities()  # (K,)
-        odds = logs - np.log(-np.expm1(np.minimum(logs, -1e-12)))
-        draws = chance.random(len(odds))
-        if temperature:
-            chances = 0.5 * (1 + np.tanh(odds / temperature / 2))  # logistic, without overflow
-            frame = (draws < chances).astype(np.float32)
-        else:
-            frame = (odds > 0).astype(np.float32)
-        yield frame
-        reader.read(torch.from_numpy(frame)[None])
+        frame = reader.write_frame(chance.random(keys), temperature)  # (K,)
+        yield frame.numpy().copy()
+        reader.read(frame[None])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from relembra._errors import ConfigError
 from relembra.nn import TokenEmbedding, Trunk
-from relembra.tasks.generate._heads import AdaptiveHead, FrameHead, Head, TokenHead
+from relembra.tasks.generate._heads import AdaptiveHead, ChordHead, FrameHead, Head, TokenHead
 from relembra.tasks.generate._settings import Language, Outputs
 
 __all__ = ["LanguageNetwork", "State", "Walked"]
@@ -71,6 +71,8 @@ class LanguageNetwork(nn.Module):
 def _head(
     features: int, symbols: int, language: Language, outputs: Outputs, embedding: nn.Module
 ) -> Head:
+    if outputs == "frames" and language.chords:
+        return ChordHead(features, symbols, language.chords)
     if outputs == "frames":
         return FrameHead(features, symbols)
     if language.is_adaptive(symbols):

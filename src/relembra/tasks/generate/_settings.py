@@ -65,6 +65,10 @@ class Language:
         tokens; None takes it from 20,000 tokens on.
     transpose
         For frames: training moves all keys of a sequence by up to so many, up or down.
+    chords
+        For frames: hidden units through which each key hears the keys below it that sound at the
+        same time, so that chords are likely as a whole (Larochelle & Murray 2011); 0 takes the keys
+        of a frame for independent of each other. It costs several times as much.
 
     Raises
     ------
@@ -84,11 +88,12 @@ class Language:
     temporal_penalty: float = 0.0
     adaptive: bool | None = None
     transpose: int = 0
+    chords: int = 0
 
     def __post_init__(self) -> None:
         if self.embedding is not None and self.embedding < 1:
             raise ConfigError(f"Language.embedding is {self.embedding}; expected 1 or more")
-        for name in ("activation_penalty", "temporal_penalty", "transpose"):
+        for name in ("activation_penalty", "temporal_penalty", "transpose", "chords"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"Language.{name} is {getattr(self, name)}; expected 0 or more")
 
