@@ -17,6 +17,8 @@ from tests.tasks.test_classify import texts
 from relembra._files import read_tensors
 from relembra.tasks import Classifier
 
+pytestmark = pytest.mark.usefixtures("unflushed_studies")
+
 SMALL = ("--units", "2:6", "--layers", "1", "--trials", "3", "--seed", "5")
 QUICK = ("--steps", "8", "--batch-size", "8")
 
@@ -79,7 +81,7 @@ def test_rows_that_training_scores_on_are_not_in_the_search(relembra, reviews, f
 
 
 def test_after_kill_9_the_search_goes_on_to_the_same_result(relembra, reviews, folder):
-    words = ["tune", "classify", reviews, *SMALL, "--steps", "60", "--batch-size", "8", "--quiet"]
+    words = ["tune", "classify", reviews, *SMALL, "--steps", "24", "--batch-size", "8", "--quiet"]
     assert relembra(*words, "--out", "whole").code == 0
     run = subprocess.Popen([sys.executable, "-m", "relembra", *words, "--out", "killed"])
     try:
