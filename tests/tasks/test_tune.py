@@ -6,6 +6,8 @@ import sys
 
 import pytest
 from sklearn.base import clone
+from tests.tasks.generate.small import TEXT, tiny
+from tests.tasks.small import tiny as small_forecaster
 
 from relembra._errors import (
     ArtifactError,
@@ -14,12 +16,16 @@ from relembra._errors import (
     MissingExtraError,
     OutputExistsError,
 )
+from relembra.data import Characters, WordCharacters, _text_stream
 from relembra.tasks import Classifier, Forecaster, LanguageModel, Tagger
 from relembra.tasks.classify import DEFAULT_TRAINING, DEFAULT_TRUNK
+from relembra.tasks.forecast import _inputs
 from relembra.tasks.tune import Between, OneOf, SearchSpace, TuneFiles, search, tune
 from relembra.tasks.tune._space import read_choice
 from relembra.tasks.tune._tuning import configured
 from relembra.training import Evaluated, HistoryRow, Started
+
+pytestmark = pytest.mark.usefixtures("unflushed_studies")
 
 SETTLED = Classifier(trunk=DEFAULT_TRUNK, training=DEFAULT_TRAINING)
 SMALL = SearchSpace(units=Between(8, 64), learning_rate=Between(1e-3, 1e-1))
@@ -143,6 +149,72 @@ def test_real_trainings_and_their_folders(tmp_path):
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["study.db"]
     fitted = kept.model.fit(X, y)
     assert fitted.fitted_.history.best.validation == kept.best.validation
+
+
+def calls_of(monkeypatch, place, name):
+    """Return a list that grows with each call of a function."""
+    real, calls = getattr(place, name), []
+
+    def counted(*values, **options):
+        calls.append(values)
+        return real(*values, **options)
+
+    monkeypatch.setattr(place, name, counted)
+    return calls
+
+
+def interrupted(title):
+    """Make a subscriber that ends a search in its second trial."""
+
+    def watch(event):
+        if title == "trial 2 of 3" and isinstance(event, Started):
+            raise KeyboardInterrupt
+
+    return [watch]
+
+
+def test_a_text_is_encoded_once_for_all_trials(tmp_path, monkeypatch):
+    text, kept = tmp_path / "foxes.txt", tmp_path / "kept"
+    text.write_text(TEXT)
+    model = tiny(training={"steps": 4, "evaluate_every": 2})
+    few = {"space": SearchSpace(units=OneOf((3, 5)), layers=OneOf((1,))), "trials": 3}
+    each = search(model, lambda one, **options: one.fit(text, **options), **few)
+    learnt = calls_of(monkeypatch, Characters, "fit")
+    encoded = calls_of(monkeypatch, _text_stream, "_encode")
+    assert tune(model, text, **few).trials == each.trials
+    assert (len(learnt), len(encoded)) == (1, 2)  # to learn from, and to stop by
+    with pytest.raises(KeyboardInterrupt):
+        tune(model, text, **few, directory=kept, watch=interrupted)
+    assert len(list(kept.glob("trials/shared/text-*"))) == 2
+    assert (len(learnt), len(encoded)) == (2, 4)
+    assert tune(model, text, **few, directory=kept, resume=True).trials == each.trials
+    assert (len(learnt), len(encoded)) == (3, 4)  # what was encoded before is mapped again
+    assert tune(model, text, **few, directory=kept, resume=True).trials == each.trials
+    assert len(learnt) == 3  # there was nothing left to train
+    assert [path.name for path in kept.iterdir()] == ["study.db"]
+    assert tune(model, TEXT, **few).trials == each.trials
+    assert (len(learnt), len(encoded)) == (4, 4)
+
+
+def test_sequences_and_tables_are_read_once_for_all_trials(tmp_path, monkeypatch):
+    few = {"space": SearchSpace(units=OneOf((3, 5)), layers=OneOf((1,))), "trials": 2}
+    rows = [["to", "Rio"], ["from", "Lima"], ["to", "Lima"]] * 4, [["O", "B-x"]] * 12
+    model = Tagger(validation=0.25).set_params(training__epochs=2)
+    each = search(model, lambda one, **options: one.fit(*rows, **options), **few)
+    encoded = calls_of(monkeypatch, WordCharacters, "encode")
+    assert tune(model, *rows, **few).trials == each.trials
+    assert len(encoded) == 1
+    table = tmp_path / "sales.csv"
+    days = [f"2024-01-{day:02d},{day % 7}" for day in range(1, 32)]
+    table.write_text("\n".join(["day,sales", *days]) + "\n")
+    model = small_forecaster(2)
+    each = search(model, lambda one, **options: one.fit(table, **options), **few)
+    read = calls_of(monkeypatch, _inputs, "read_panel")
+    assert tune(model, table, **few).trials == each.trials
+    assert len(read) == 1
+    days = [day % 7 for day in range(31)]
+    again = tune(model, None, days, **few)  # in scikit-learn's way
+    assert again.trials == search(model, lambda one, **o: one.fit(None, days, **o), **few).trials
 
 
 def test_every_estimator_has_a_space():

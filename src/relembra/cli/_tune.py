@@ -147,7 +147,7 @@ def classify(
     if test is None and test_part is None:
         with blaming(data):
             rows, _ = rows.split(test_share, derive(seed, "test"))
-    search.run(model.settled(rows.rows), _fit(rows.rows, rows.labels), _ROWS)
+    search.run(model.settled(rows.rows), _shared(rows.rows, rows.labels), _ROWS)
 
 
 def tag(
@@ -205,7 +205,7 @@ def tag(
     if test is None and test_part is None:
         with blaming(data):
             rows, _ = rows.split(test_share, derive(seed, "test"))
-    search.run(model, _fit(rows.rows, rows.tags), _ROWS.replace("rows", "sequences"))
+    search.run(model, _shared(rows.rows, rows.tags), _ROWS.replace("rows", "sequences"))
 
 
 def generate(
@@ -254,7 +254,7 @@ def generate(
     model = language_model_of(tokens, size, length, "lstm", {}, budget)
     learning = TextFiles.of(texts) if test else training_text(TextFiles.of(texts))
     held = "The last tenth of the text that train learns from, which training stops early by. "
-    search.run(model, _fit(learning), held + "The text that it scores on was not read.")
+    search.run(model, _shared(learning), held + "The text that it scores on was not read.")
 
 
 def forecast(
@@ -341,6 +341,8 @@ def _choices(
     }
 
 
-def _fit(rows: Any, truth: Any = None) -> Any:
-    """Return what trains an estimator on rows."""
-    return lambda one, **options: one.fit(rows, truth, **options)
+def _shared(rows: Any, truth: Any = None) -> Any:
+    """Return the data that every trial is fitted on."""
+    from relembra.tasks.tune import SharedData
+
+    return SharedData(rows, truth)

@@ -16,6 +16,7 @@ from relembra.tasks._sequence._model_file import load_sequence_model as load_seq
 from relembra.tasks._sequence._model_file import rebuilding as rebuilding
 from relembra.tasks._sequence._model_file import save_sequence_model as save_sequence_model
 from relembra.tasks._sequence._predicting import in_order as in_order
+from relembra.tasks._sequence._prepared import Prepared as Prepared
 from relembra.tasks._sequence._running import check_free as check_free
 from relembra.tasks._sequence._running import networks_of as networks_of
 from relembra.tasks._sequence._running import parts_of as parts_of
@@ -34,6 +35,7 @@ __all__ = [
     "Changes",
     "Embedding",
     "FrameEncoder",
+    "Prepared",
     "SavedModel",
     "SequenceBatch",
     "SequenceBatches",

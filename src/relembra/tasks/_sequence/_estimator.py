@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, clone
@@ -62,6 +63,20 @@ class SettingsEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         """
         copy: Self = clone(self)
         return copy
+
+    def prepared(self, rows: Any, truth: Any, folder: Path) -> tuple[Any, Any]:
+        """Return X and y for the `fit` of any copy that differs in trunk and training alone.
+
+        What does not depend on these two, such as the encoding of a text, is then done once.
+
+        Parameters
+        ----------
+        rows, truth
+            As X and y of ``fit``.
+        folder
+            For files that must last as long as what is returned; made where it is needed.
+        """
+        return rows, truth
 
     def _changed(self, whole: str, parts: dict[str, Any]) -> Any:
         old = getattr(self, whole)

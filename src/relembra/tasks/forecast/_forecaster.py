@@ -152,6 +152,12 @@ class Forecaster(SettingsEstimator):
         folder = RunFolder(None if directory is None else Path(directory), resume, force)
         return self.fit_panel(panel, panel.observed_lengths, folder=folder, subscribers=subscribers)
 
+    def prepared(self, rows: Any, truth: Any, folder: Path) -> tuple[Any, Any]:
+        """Read the series, once for many models: see the base class."""
+        if truth is not None:
+            return rows, truth
+        return panel_of(rows, None, self.columns, self.frequency)[0], None
+
     def fit_panel(
         self,
         panel: Panel,

@@ -17,7 +17,15 @@ from relembra.data import Characters, Subwords, TextFiles, TextStream, Words
 from relembra.tasks.generate._batches import Frames
 from relembra.tasks.generate._settings import Tokens
 
-__all__ = ["TextFeature", "TextParts", "fingerprint", "frames_of", "split_texts", "stream_of"]
+__all__ = [
+    "TextFeature",
+    "TextParts",
+    "fingerprint",
+    "frames_of",
+    "split_texts",
+    "stream_of",
+    "text_feature",
+]
 
 TextFeature = Characters | Words | Subwords
 Texts = Any  # a text, texts, a path, paths, or TextFiles

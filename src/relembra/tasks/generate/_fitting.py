@@ -9,29 +9,22 @@ from typing import Any
 
 import torch
 
-from relembra._errors import ConfigError, DataError
+from relembra._errors import ConfigError
 from relembra._files import JSON
 from relembra._random import derive
-from relembra.data import TextFiles, TextStream
+from relembra.data import TextStream
 from relembra.nn import Trunk
 from relembra.tasks.generate._batches import FrameBatches, Frames, LanguageObjective, TextBatches
-from relembra.tasks.generate._corpus import (
-    TextFeature,
-    TextParts,
-    fingerprint,
-    frames_of,
-    stream_of,
-    text_feature,
-)
+from relembra.tasks.generate._corpus import TextFeature, fingerprint, frames_of
+from relembra.tasks.generate._encoded_text import EncodedText
 from relembra.tasks.generate._network import LanguageNetwork
 from relembra.tasks.generate._scoring import frame_nats, row_nats, stream_rows
-from relembra.tasks.generate._settings import Language, Outputs, Tokens
+from relembra.tasks.generate._settings import Language, Outputs
 from relembra.training import BatchSource, History, Subscriber, Training, fit
 
 __all__ = ["Fitted", "Run", "fit_frames", "fit_text", "make_network", "start_token"]
 
 _JUDGED = 1_000_000  # tokens of the held-out part that training stops by, if it has more
-_SAMPLE = 4000  # characters of the training text that a model keeps
 
 
 @dataclass(frozen=True)
@@ -73,28 +66,18 @@ def start_token(feature: TextFeature) -> int:
     return int(ids[0]) if len(ids) == 1 and ids[0] > 1 else 2
 
 
-def fit_text(
-    run: Run,
-    parts: TextParts,
-    place: Path,
-    settings: tuple[Tokens, int | None, int, bool],
-) -> Fitted:
-    """Learn the tokens of a text, then what follows what."""
-    feature = text_feature(parts.training, *settings)
-    stream = stream_of(parts.training, feature, place)
-    if len(stream) < 2:
-        raise DataError(f"the text has {len(stream)} tokens to learn from; expected 2 or more")
-    held = None if parts.validation is None else stream_of(parts.validation, feature, place)
-    training = run.training
+def fit_text(run: Run, text: EncodedText) -> Fitted:
+    """Learn what follows what in a text."""
+    feature, held, training = text.feature, text.validation, run.training
     network = make_network(feature.size, run.language, run.trunk, "tokens", training.seed)
-    source = TextBatches(stream, training.batch_size, run.length, training.seed)
+    source = TextBatches(text.training, training.batch_size, run.length, training.seed)
     validate = None
     if held is not None:
         validate = _text_validation(network, held, start_token(feature), training.batch_size)
-    streams = [stream.ids] if held is None else [stream.ids, held.ids]
+    streams = [text.training.ids] if held is None else [text.training.ids, held.ids]
     identity: dict[str, JSON] = {"feature": feature.to_json()["kind"], "size": feature.size}
     history = _train(run, network, source, validate, identity | {"data": fingerprint(*streams)})
-    return Fitted(network, feature, history, _beginning(parts.training))
+    return Fitted(network, feature, history, text.sample)
 
 
 def fit_frames(run: Run, X: Any, validation: Any, held_out: float) -> Fitted:
@@ -156,9 +139,3 @@ def _frame_validation(network: LanguageNetwork, held: list[Frames]) -> Callable[
     """Return what gives the nats per frame of held-out sequences."""
     frames = sum(len(sequence) - 1 for sequence in held)
     return lambda: float(frame_nats(network, held).sum()) / frames
-
-
-def _beginning(text: str | TextFiles) -> str:
-    if isinstance(text, str):
-        return text[:_SAMPLE]
-    return next(text.chunks(), "")[:_SAMPLE]

@@ -14,12 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from relembra._errors import ConfigError, DataError
 from relembra.nn import Trunk
 from relembra.tasks._sequence import SettingsEstimator
-from relembra.tasks.generate._corpus import (
-    TextFeature,
-    frames_of,
-    split_texts,
-    stream_of,
-)
+from relembra.tasks.generate._corpus import TextFeature, frames_of, split_texts, stream_of
+from relembra.tasks.generate._encoded_text import encoded_text
 from relembra.tasks.generate._fitting import Run, fit_frames, fit_text, start_token
 from relembra.tasks.generate._generating import Reader, pieces, ranked, tokens, until
 from relembra.tasks.generate._model_file import load_language_model, save_language_model
@@ -137,7 +133,7 @@ class LanguageModel(SettingsEstimator):
         Parameters
         ----------
         X
-            See the class.
+            See the class; or a text that `prepared` made ready.
         y
             Nothing: a text is its own target.
         validation
@@ -165,16 +161,18 @@ class LanguageModel(SettingsEstimator):
         if self.outputs == "frames":
             fitted = fit_frames(run, X, validation, self.held_out)
         else:
-            parts = split_texts(X, validation, self.held_out)
             with working_folder(folder) as place:
-                fitted = fit_text(
-                    run, parts, place, (self.tokens, self.size, self.least, self.lower)
-                )
+                fitted = fit_text(run, encoded_text(self, X, validation, place))
         self.network_: LanguageNetwork = fitted.network
         self.feature_: TextFeature | None = fitted.feature
         self.history_ = fitted.history
         self.sample_: str = fitted.sample
         return self
+
+    def prepared(self, rows: Any, truth: Any, folder: Path) -> tuple[Any, Any]:
+        """Learn the tokens of a text and encode it, once for many models: see the base class."""
+        self._check_parameters()
+        return rows if self.outputs == "frames" else encoded_text(self, rows, None, folder), truth
 
     @property
     def start_(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -31,6 +32,7 @@ from relembra.tasks.tag._inputs import Segments, checked_segments, fit_feature, 
 from relembra.tasks.tag._settings import DEFAULT_EMBEDDING, DEFAULT_TRAINING, DEFAULT_TRUNK
 from relembra.tasks.tag._stream import TagStream
 from relembra.tasks.tag._tag_set import Tag, TagSet, check_rules
+from relembra.tasks.tag._tagged_data import TaggedData
 from relembra.training import Subscriber, Training
 
 __all__ = ["Tagger"]
@@ -125,7 +127,7 @@ class Tagger(SequenceEstimator):
         Parameters
         ----------
         X, y
-            See the class.
+            See the class; or X that `prepared` made ready, and None.
         segments
             For each sequence its known segments as pairs (begin, end), from 0, the end left out. y
             has then a tag for each segment, and steps outside of all are not learned from.
@@ -149,37 +151,55 @@ class Tagger(SequenceEstimator):
             The directory holds a checkpoint, and neither `resume` nor `force` is given.
         """
         self._check_parameters()
-        rows = rows_of(X)
-        feature = fit_feature(self.features, rows)
-        encoded = feature.encode(rows)
-        tags = tags_of(y, encoded.lengths, segments)
-        known = [[tag for tag in row if tag is not None] for row in tags]
-        tag_set = TagSet.fit(known, self.scheme)
-        recipe = self._recipe(tag_set)
-        if segments is not None and recipe.crf:
-            raise ConfigError(
-                "known segments are classified as a whole, without a chain: crf=False"
-            )
-        examples = self._examples(encoded, tags, tag_set, "y", recipe.crf)
-        judged = None
-        if held_out is not None:
-            others = feature.encode(rows_of(held_out[0]))
-            theirs = tags_of(held_out[1], others.lengths)
-            judged = self._examples(others, theirs, tag_set, "held_out", crf=False)
-        self.feature_, self.tag_set_ = feature, tag_set
-        self.classes_ = np.array(tag_set.tags)
+        data = self._data(X, y, segments, held_out)
+        self.feature_, self.tag_set_ = data.feature, data.tag_set
+        self.classes_ = np.array(data.tag_set.tags)
         self.fitted_ = fit_network(
-            feature,
-            examples,
-            tag_set,
-            recipe,
-            held_out=judged,
+            data.feature,
+            data.examples,
+            data.tag_set,
+            self._recipe(data.tag_set),
+            held_out=data.held_out,
             directory=directory,
             resume=resume,
             force=force,
             subscribers=subscribers,
         )
         return self
+
+    def prepared(self, rows: Any, truth: Any, folder: Path) -> tuple[Any, Any]:
+        """Encode sequences and tags, once for many models: see the base class."""
+        self._check_parameters()
+        return self._data(rows, truth, None, None), None
+
+    def _data(
+        self, X: Any, y: Any, segments: Segments | None, held_out: tuple[Any, Any] | None
+    ) -> TaggedData:
+        """Encode what `fit` was given; what was encoded already is returned as it is."""
+        if isinstance(X, TaggedData):
+            X.check(self)
+            if not (y is None and segments is None and held_out is None):
+                raise ConfigError("X was made ready with its tags; give nothing beside it")
+            return X
+        rows = rows_of(X)
+        feature = fit_feature(self.features, rows)
+        encoded = feature.encode(rows)
+        tags = tags_of(y, encoded.lengths, segments)
+        known = [[tag for tag in row if tag is not None] for row in tags]
+        tag_set = TagSet.fit(known, self.scheme)
+        chain = self._recipe(tag_set).crf
+        if segments is not None and chain:
+            raise ConfigError(
+                "known segments are classified as a whole, without a chain: crf=False"
+            )
+        examples = self._examples(encoded, tags, tag_set, "y", chain)
+        judged = None
+        if held_out is not None:
+            others = feature.encode(rows_of(held_out[0]))
+            theirs = tags_of(held_out[1], others.lengths)
+            judged = self._examples(others, theirs, tag_set, "held_out", crf=False)
+        made_for = {name: getattr(self, name) for name in ("features", "crf", "scheme", "repair")}
+        return TaggedData(made_for, feature, tag_set, examples, judged)
 
     def _examples(
         self, encoded: Encoded, tags: Any, tag_set: TagSet, name: str, crf: bool

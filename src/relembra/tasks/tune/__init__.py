@@ -6,6 +6,7 @@ from relembra.tasks.tune._jobs import SPACES as SPACES
 from relembra.tasks.tune._report import best_rows as best_rows
 from relembra.tasks.tune._report import build_report as build_report
 from relembra.tasks.tune._report import summary_lines as summary_lines
+from relembra.tasks.tune._shared import SharedData as SharedData
 from relembra.tasks.tune._space import Between as Between
 from relembra.tasks.tune._space import OneOf as OneOf
 from relembra.tasks.tune._space import SearchSpace as SearchSpace
@@ -20,6 +21,7 @@ __all__ = [
     "Between",
     "OneOf",
     "SearchSpace",
+    "SharedData",
     "TrialRow",
     "TuneFiles",
     "Tuning",

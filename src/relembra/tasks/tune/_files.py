@@ -34,8 +34,13 @@ class TuneFiles:
 
     @property
     def trials(self) -> Path:
-        """Folder of the checkpoints of the trial that runs."""
+        """Folder of the checkpoints of the trial that runs, gone when the search ends."""
         return self.folder / "trials"
+
+    @property
+    def shared(self) -> Path:
+        """Folder of what all trials read."""
+        return self.trials / "shared"
 
     def prepare(self, *, resume: bool, force: bool) -> None:
         """Make the folder ready for a search that begins, or goes on.

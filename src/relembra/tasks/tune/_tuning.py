@@ -15,6 +15,7 @@ from relembra._errors import ConfigError, DivergenceError, RelembraError
 from relembra._files import JSON
 from relembra.tasks.tune._files import TuneFiles
 from relembra.tasks.tune._jobs import default_space
+from relembra.tasks.tune._shared import Fit, SharedData, fitting
 from relembra.tasks.tune._space import SearchSpace
 from relembra.tasks.tune._study import (
     Pruner,
@@ -33,16 +34,12 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import Trial
 
-__all__ = ["Fit", "configured", "search", "settings_in", "tune"]
+__all__ = ["configured", "search", "settings_in", "tune"]
 
 Watch = Callable[[str], Sequence[Subscriber]]
 
 
 _SHARE = 0.2  # held out where the estimator would hold nothing out
-
-Fit = Callable[..., object]
-"""Trains an estimator, its first argument, with the `directory`, `resume` and `subscribers` of its
-`fit`."""
 
 
 def tune(
@@ -80,7 +77,8 @@ def tune(
         ``median`` stops a trial that is worse than the median of the others at the same point;
         ``hyperband`` gives most trials a small budget (Li et al. 2018); ``none``.
     directory
-        Folder of the search, which survives the process; None keeps it in memory.
+        Folder of the search, which survives the process; None keeps it in memory. While the search
+        runs, the tokens of text files are in it, too.
     resume, force
         Go on with the search that is there, or begin anew.
     watch, say
@@ -111,13 +109,9 @@ def tune(
     >>> found.model.trunk.units in (4, 8), len(found.trials)
     (True, 2)
     """
-
-    def fit(one: Any, **options: Any) -> object:
-        return one.fit(X, y, **options)
-
     return search(
         model.settled(X),
-        fit,
+        SharedData(X, y),
         space=space,
         trials=trials,
         pruner=pruner,
@@ -131,7 +125,7 @@ def tune(
 
 def search(
     model: Any,
-    fit: Fit,
+    fit: Fit | SharedData,
     *,
     space: SearchSpace | None = None,
     trials: int = 30,
@@ -143,7 +137,7 @@ def search(
     watch: Watch = lambda name: (),
     say: Callable[[str], Any] = lambda line: None,
 ) -> Tuning:
-    """Do as `tune`, with a function that trains, and with what else identifies the search."""
+    """Do as `tune`, with data or a function that trains, and what else identifies the search."""
     need_optuna()
     space = default_space(model) if space is None else space
     _check(model, space, trials)
@@ -151,11 +145,11 @@ def search(
         raise ConfigError("resume needs the directory of the search to go on with")
     if files is not None:
         files.prepare(resume=resume, force=force)
-    with quiet_optuna():
+    with quiet_optuna(), fitting(fit, files) as trains:
         own = _identity(model, space, pruner) | dict(identity or {})
         first = space.nearest(settings_in(model))
         study = open_study(files, pruner, own, first)
-        run = _Search(model, fit, space, study, files, watch, say)
+        run = _Search(model, trains, space, study, files, watch, say)
         try:
             run.to_the_end(trials)
         except RelembraError:
