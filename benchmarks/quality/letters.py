@@ -5,8 +5,8 @@
 
 The small letters of every font that is installed, slanted, turned, stretched and bent at random. A
 fifth of the font families, chosen by the seed 0, is for the test: no font of them is seen in
-training. Needs Pillow and scikit-image. Of Debian's packages these
-have 50 families:
+training. Needs the extra `quality`. Of Debian's packages these have
+50 families:
 
     fonts-{averia-sans-gwf,averia-serif-gwf,breip,cabin,cantarell,comfortaa,comic-neue,
     crosextra-caladea,crosextra-carlito,dancingscript,dejavu-core,dejavu-extra,dkg-handwriting,
@@ -26,12 +26,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter, map_coordinates
-from skimage.morphology import skeletonize
 
 from benchmarks.quality._classifying import report
+from benchmarks.quality._packages import needed
+from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.tasks import Classifier
+
+Image, ImageDraw, ImageFont = map(needed, ("PIL.Image", "PIL.ImageDraw", "PIL.ImageFont"))
 
 LETTERS = string.ascii_lowercase
 SIDE, DRAWN, SLACK = 28, 64, 24
@@ -109,7 +111,8 @@ def traced(image: Array) -> Array:
 
     The strokes are the skeleton's pixels, walked as straight as they go, from above on.
     """
-    left = set(map(tuple, np.argwhere(skeletonize(image > 0.35)).tolist()))
+    skeleton = needed("skimage.morphology").skeletonize(image > 0.35)
+    left = set(map(tuple, np.argwhere(skeleton).tolist()))
     if not left:
         left = {tuple(np.unravel_index(image.argmax(), image.shape))}
     path: list[tuple[int, int, int]] = []
@@ -190,7 +193,10 @@ def main() -> None:
     parser.add_argument("--form", choices=("rows", "strokes"), default="rows")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--tune", action="store_true", help="score on other families of training")
+    json_option(parser)
     args = parser.parse_args()
+    if args.form == "strokes":
+        needed("skimage.morphology")
     torch.set_num_threads(1)
     every = families(args.fonts)
     early, late = split(every, args.tune)
@@ -199,13 +205,17 @@ def main() -> None:
     print(f"{len(every)} families; {len(early)} fonts to learn from, {len(late)} to score on")
     train, test = draw(early, COPIES, 1), draw(late, 2, 2)
     shape = (lambda images: images) if args.form == "rows" else (lambda x: list(map(traced, x)))
-    rows = []
+    rows: list[tuple[str, float, float]] = []
+    scores: list[Score] = []
     for seed in args.seeds:
         began = time.process_time()
         fitted = model(args.form, seed, args.steps).fit(shape(train[0]), train[1])
         seconds = time.process_time() - began
         rows.append((f"seed {seed}", float(fitted.score(shape(test[0]), test[1])), seconds))
         print(rows[-1], flush=True)
+        cell = fitted.recipe_.trunk.cell
+        scores.append({"model": cell, "seed": seed, "accuracy": rows[-1][1]})
+    write_scores(args, scores)
     report(f"Letters as {args.form}", rows)
 
 

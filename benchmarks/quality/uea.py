@@ -1,12 +1,12 @@
 """Sequences of the UEA and UCR archives (Bagnall et al. 2018; Dau et al. 2019), their own splits.
 
-    pip install sktime tslearn
     python -m benchmarks.quality.uea --data DATA/seq_classification/uea --seeds 0 1 2
 
 Every part of the recipe is the default of `relembra train classify`; the test data is looked at
 once. Beside it: the label of the nearest training sequence by dynamic time warping (tslearn: all
 channels warped together, no window, each channel standardised by the training data). The sets that
 are not in DATA ship with sktime; its longest ones (ACSF1, OSULeaf, PLAID) can be named by --sets.
+Both packages are of the extra `quality`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.quality._packages import needed
 from benchmarks.quality._scores import Score, json_option, write_scores
 from relembra.data import Frames
 from relembra.tasks import Classifier
@@ -34,26 +35,22 @@ def read(folder: Path, name: str, part: str) -> LabelledRows:
     path = folder / f"{name}.npz"
     if path.exists():
         return read_labelled(path, part=part)
-    import sktime
-
-    here = Path(sktime.__file__).parent / "datasets" / "data" / name
+    here = Path(needed("sktime").__file__).parent / "datasets" / "data" / name
     return read_labelled(here / f"{name}_{part.upper()}.ts")
 
 
 def nearest_by_warping(train: LabelledRows, test: LabelledRows) -> float:
     """Return the accuracy of the nearest neighbour by dynamic time warping."""
-    from tslearn.metrics import cdist_dtw
-    from tslearn.utils import to_time_series_dataset
-
+    metrics, utils = needed("tslearn.metrics"), needed("tslearn.utils")
     feature = Frames.fit(train.rows)
     early, late = (
-        to_time_series_dataset(
+        utils.to_time_series_dataset(
             [encoded.batch([row]).values["frames"][0].numpy() for row in range(len(data))]
         )
         for data in (train, test)
         for encoded in [feature.encode(data.rows)]
     )
-    nearest = cdist_dtw(late, early).argmin(1)
+    nearest = metrics.cdist_dtw(late, early).argmin(1)
     return float(np.mean(train.labels[nearest] == test.labels))
 
 
@@ -65,6 +62,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     json_option(parser)
     args = parser.parse_args()
+    needed("tslearn.metrics")
     listed: list[Score] = []
     torch.set_num_threads(1)
     ours, theirs = [], []
