@@ -32,35 +32,58 @@ SECTION = "## Reproduced\n\nTables that `python -m benchmarks.reproduce` wrote: 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A module of benchmarks.quality: the folder that it reads, and what it is about."""
+    """A module of benchmarks.quality, the folder that it reads, a title, and options.
 
+    Options make variants of a module. What reads no folder may need something else.
+    """
+
+    module: str
     folder: str | None
     title: str
+    options: tuple[str, ...] = ()
+    needs: str = "no data"
 
-    def command(self, name: str, data: Path | None, seeds: Sequence[int]) -> list[str]:
+    def command(self, data: Path | None, seeds: Sequence[int]) -> list[str]:
         """Return the words of the command, without the interpreter."""
-        words = ["-m", f"benchmarks.quality.{name}"]
+        words = ["-m", f"benchmarks.quality.{self.module}"]
         if self.folder is not None:
             words += ["--data", str((data or Path("DATA")) / self.folder)]
-        return [*words, "--seeds", *map(str, seeds)]
+        return [*words, *self.options, "--seeds", *map(str, seeds)]
 
 
+_FONTS = "the installed fonts"
 RECIPES = {
-    "m4_hourly": Recipe("forecasting/m4", "M4 Hourly"),
-    "classic_series": Recipe("forecasting", "Classic series"),
-    "movie_reviews": Recipe("text_classification/mr_subj", "Movie reviews, ten folds"),
-    "told_br": Recipe("text_classification/pt_told_br", "Portuguese tweets (ToLD-Br)"),
-    "uea": Recipe("seq_classification/uea", "Sequences of the UEA archive"),
-    "splice": Recipe("music_genome_gesture/splice", "DNA splice junctions"),
-    "ewt_upos": Recipe("sequence_labelling/ud", "Parts of speech (UD English-EWT)"),
-    "atis_slots": Recipe("sequence_labelling/atis", "Slots of airline questions (ATIS)"),
-    "gestures": Recipe("seq_classification/uea", "Gestures with known segments"),
-    "fsdd": Recipe("ctc/fsdd", "Spoken digits (FSDD)"),
-    "mnist": Recipe("seq_classification/mnist", "MNIST, row by row"),
-    "what_happens": Recipe(None, "What happens in a clip"),
-    "tiny_shakespeare": Recipe("language_model/tiny_shakespeare", "Tiny Shakespeare"),
-    "machado": Recipe("language_model/machado_de_assis", "Machado de Assis"),
-    "jsb_chorales": Recipe("music_genome_gesture/polyphonic_music", "JSB chorales"),
+    "m4_hourly": Recipe("m4_hourly", "forecasting/m4", "M4 Hourly"),
+    "classic_series": Recipe("classic_series", "forecasting", "Classic series"),
+    "movie_reviews": Recipe(
+        "movie_reviews", "text_classification/mr_subj", "Movie reviews, ten folds"
+    ),
+    "told_br": Recipe("told_br", "text_classification/pt_told_br", "Portuguese tweets (ToLD-Br)"),
+    "uea": Recipe("uea", "seq_classification/uea", "Sequences of the UEA archive"),
+    "splice": Recipe("splice", "music_genome_gesture/splice", "DNA splice junctions"),
+    "ewt_upos": Recipe("ewt_upos", "sequence_labelling/ud", "Parts of speech (UD English-EWT)"),
+    "atis_slots": Recipe(
+        "atis_slots", "sequence_labelling/atis", "Slots of airline questions (ATIS)"
+    ),
+    "gestures": Recipe("gestures", "seq_classification/uea", "Gestures with known segments"),
+    "fsdd": Recipe("fsdd", "ctc/fsdd", "Spoken digits (FSDD)"),
+    "fsdd_speakers": Recipe(
+        "fsdd", "ctc/fsdd", "Spoken digits, unheard speakers", ("--split", "speakers")
+    ),
+    "mnist": Recipe("mnist", "seq_classification/mnist", "MNIST, row by row"),
+    "mnist_pixels": Recipe(
+        "mnist", "seq_classification/mnist", "MNIST, pixel by pixel", ("--order", "pixels")
+    ),
+    "letters": Recipe("letters", None, "Letters of fonts, as rows", needs=_FONTS),
+    "letters_strokes": Recipe(
+        "letters", None, "Letters of fonts, as strokes", ("--form", "strokes"), _FONTS
+    ),
+    "what_happens": Recipe("what_happens", None, "What happens in a clip"),
+    "tiny_shakespeare": Recipe(
+        "tiny_shakespeare", "language_model/tiny_shakespeare", "Tiny Shakespeare"
+    ),
+    "machado": Recipe("machado", "language_model/machado_de_assis", "Machado de Assis"),
+    "jsb_chorales": Recipe("jsb_chorales", "music_genome_gesture/polyphonic_music", "JSB chorales"),
 }
 
 
@@ -97,7 +120,7 @@ def _spread(values: Sequence[Any]) -> str:
 def block(name: str, scores: Sequence[dict[str, Any]], seeds: Sequence[int]) -> str:
     """Return what stands between the comments of a recipe."""
     found = facts()
-    shown = " ".join(["python", *RECIPES[name].command(name, None, seeds)])
+    shown = " ".join(["python", *RECIPES[name].command(None, seeds)])
     when = f"{found['date'].split(' ')[0]}, {found['processor']}, {found['instruction set']}, "
     when += f"PyTorch {found['torch']}."
     return f"{table(scores)}\n\n{when}\n\n```bash\n{shown}\n```"
@@ -127,7 +150,7 @@ def run(name: str, data: Path | None, seeds: Sequence[int]) -> list[dict[str, An
     """Run one recipe in a process of its own, and return its scores."""
     with tempfile.TemporaryDirectory() as place:
         kept = Path(place, "scores.json")
-        words = RECIPES[name].command(name, data, seeds)
+        words = RECIPES[name].command(data, seeds)
         subprocess.run([sys.executable, *words, "--json", str(kept)], check=True)
         scores: list[dict[str, Any]] = json.loads(kept.read_text("utf-8"))
     return scores
@@ -179,7 +202,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.list:
         for name, recipe in RECIPES.items():
-            print(f"{name:17} {recipe.title:40} {recipe.folder or 'needs no data'}")
+            reads = recipe.folder or f"needs {recipe.needs}"
+            print(f"{name:17} {recipe.title:40} {reads}")
         return 0
     names = given.recipes or list(RECIPES)
     unknown = [name for name in names if name not in RECIPES]

@@ -5,6 +5,7 @@ import importlib
 import json
 import math
 import subprocess
+from pathlib import Path
 
 import pytest
 from benchmarks import reproduce
@@ -66,13 +67,47 @@ def test_what_cannot_be_reproduced(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", reproduce.RECIPES)
-def test_every_recipe_takes_the_options(name, monkeypatch, capsys):
-    recipe = importlib.import_module(f"benchmarks.quality.{name}")
-    monkeypatch.setattr("sys.argv", [name, "--help"])
-    with pytest.raises(SystemExit):
-        recipe.main()
-    text = capsys.readouterr().out
-    assert "--json FILE" in text and "--seeds" in text and "--data" in text
+def test_every_recipe_takes_its_options(name, monkeypatch, capsys):
+    recipe = reproduce.RECIPES[name]
+    words = recipe.command(None, [0, 1])
+    assert words[1] == f"benchmarks.quality.{recipe.module}"
+    # What a parser does not know, or allow, it says before it helps.
+    monkeypatch.setattr("sys.argv", [name, *words[2:], "--json", "FILE", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(words[1]).main()
+    assert ended.value.code == 0
+    assert "--json FILE" in capsys.readouterr().out
+
+
+def test_a_variant_has_its_options_and_its_own_table(tmp_path, capsys):
+    assert len({recipe.title for recipe in reproduce.RECIPES.values()}) == len(reproduce.RECIPES)
+    commands = [recipe.command(None, [0]) for recipe in reproduce.RECIPES.values()]
+    assert all(commands.count(words) == 1 for words in commands)
+    page = tmp_path / "results.md"
+    page.write_text(PAGE)
+    reproduce.reproduce(["mnist", "mnist_pixels"], None, [7], page, run)
+    text = page.read_text()
+    data = "--data DATA/seq_classification/mnist"
+    assert f"quality.mnist {data} --seeds 7\n" in text
+    assert f"quality.mnist {data} --order pixels --seeds 7\n" in text
+    assert text.count("reproduce: mnist -->") == text.count("reproduce: mnist_pixels -->") == 2
+    assert reproduce.main(["--list"]) == 0
+    listed = capsys.readouterr().out
+    assert "letters_strokes   Letters of fonts, as strokes" in listed
+    assert "needs the installed fonts" in listed
+
+
+def test_the_scores_come_from_the_command_of_the_recipe(monkeypatch):
+    seen = []
+
+    def pretend(words, check):
+        seen.extend(words[1:-1])
+        Path(words[-1]).write_text(json.dumps(SCORES))
+
+    monkeypatch.setattr(subprocess, "run", pretend)
+    assert reproduce.run("fsdd_speakers", Path("here"), [3]) == SCORES
+    expected = "-m benchmarks.quality.fsdd --data here/ctc/fsdd --split speakers --seeds 3 --json"
+    assert seen == expected.split()
 
 
 def test_scores_as_json(tmp_path):
