@@ -11,94 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import pad_sequence
 
-from relembra.nn import TokenEmbedding, Trunk, WordCharacterEmbedding
+from benchmarks.peers._torch_parts import Body, Chain, Encoder, Rows, Stem, cut, inside, lengths_of
 from relembra.tasks._sequence import SequenceBatch
-from relembra.tasks._sequence._encoder import SymbolEncoder
 from relembra.tasks.classify._network import SequenceNetwork
 from relembra.tasks.generate._batches import Segment
+from relembra.tasks.generate._heads import ChordHead, FrameHead, TokenHead
 from relembra.tasks.generate._network import LanguageNetwork
 from relembra.tasks.tag._network import TaggingNetwork
-
-Rows = list[Tensor]
-PLAIN = ("cell", "units", "layers", "bidirectional", "dropout", "input_dropout", "weight_drop")
-
-
-class Body(nn.Module):
-    """`torch.nn.LSTM` or `GRU` with dropout around it."""
-
-    def __init__(self, inputs: int, trunk: Trunk) -> None:
-        super().__init__()
-        plain = Trunk(**{name: getattr(trunk, name) for name in PLAIN})
-        if plain != trunk:
-            raise ValueError(f"torch.nn has no such layer, or no such option: {trunk}")
-        between = trunk.dropout if trunk.layers > 1 else 0.0
-        self.rnn = getattr(nn, trunk.cell.upper())(
-            inputs,
-            trunk.units,
-            trunk.layers,
-            batch_first=True,
-            dropout=between,
-            bidirectional=trunk.bidirectional,
-        )
-        self.input_dropout, self.dropout = (
-            nn.Dropout(trunk.input_dropout),
-            nn.Dropout(trunk.dropout),
-        )
-        self.size = trunk.units * (2 if trunk.bidirectional else 1)
-        self.weight_drop = trunk.weight_drop
-
-    def walk(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Read rows of one length; weights are dropped as Merity et al. (2018) do it."""
-        if not (self.training and self.weight_drop):
-            return self.rnn(x, state)
-        if state is None:
-            state = (x.new_zeros(self.rnn.num_layers, len(x), self.rnn.hidden_size),) * 2
-        weights = [
-            functional.dropout(w, self.weight_drop) if name.startswith("weight_hh") else w
-            for name, w in self.rnn.named_parameters()
-        ]
-        between = self.rnn.dropout
-        output, *state = torch.lstm(
-            x, state, weights, True, self.rnn.num_layers, between, True, False, True
-        )
-        return output, state
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Read rows of unequal length."""
-        if self.weight_drop:
-            raise ValueError("the twin drops weights only where all rows are of one length")
-        packed = pack_padded_sequence(
-            self.input_dropout(x), lengths, batch_first=True, enforce_sorted=False
-        )
-        return pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0]
-
-
-def lengths_of(rows: Rows) -> Tensor:
-    return torch.tensor([len(row) for row in rows])
-
-
-def inside(lengths: Tensor) -> Tensor:
-    """Which steps belong to their row, (B, T)."""
-    return torch.arange(int(lengths.max())) < lengths[:, None]
-
-
-def cut(padded: Tensor, lengths: Tensor) -> Rows:
-    """Take the padding away."""
-    return [row[:n].clone() for row, n in zip(padded, lengths.tolist(), strict=True)]
-
-
-def refuse(noise: object) -> None:
-    """Raise ValueError where training changes the frames: the twins do not."""
-    if noise is not None:
-        raise ValueError(f"the twins know no noise, got {noise}")
-
-
-def forget(ids: Tensor, rate: float) -> Tensor:
-    """Take symbols for the unknown one, at a rate."""
-    lost = torch.rand(ids.shape) < rate
-    return torch.where(lost & (ids != 0), 1, ids)
 
 
 class Characters(nn.Module):
@@ -106,6 +27,8 @@ class Characters(nn.Module):
 
     def __init__(self, ours: LanguageNetwork) -> None:
         super().__init__()
+        if not isinstance(ours.head, TokenHead):
+            raise ValueError(f"the twins know no {type(ours.head).__name__} over tokens")
         symbols, size = ours.embedding.weight.shape
         trunk = ours.trunk.settings
         self.embedding = nn.Embedding(symbols, size, padding_idx=0)
@@ -130,12 +53,17 @@ class Characters(nn.Module):
 
 
 class Music(nn.Module):
-    """Which keys sound next, each for itself."""
+    """Which keys sound next, each for itself or with regard to those below."""
 
     def __init__(self, ours: LanguageNetwork) -> None:
         super().__init__()
+        if not isinstance(ours.head, FrameHead):
+            raise ValueError(f"the twins know no {type(ours.head).__name__} over frames")
         self.body = Body(ours.symbols, ours.trunk.settings)
         self.head = nn.Linear(self.body.size, ours.symbols)
+        self.chord = None
+        if isinstance(ours.head, ChordHead):
+            self.chord = Chord(self.body.size, *ours.head.below.shape)
 
     @staticmethod
     def rows(segment: Segment) -> tuple[Rows, Rows]:
@@ -147,85 +75,29 @@ class Music(nn.Module):
 
     def loss(self, inputs: Rows, targets: Rows) -> Tensor:
         lengths = lengths_of(inputs)
-        output = self.body(pad_sequence(inputs, batch_first=True), lengths)
-        scores = self.head(self.body.dropout(output))
-        losses = functional.binary_cross_entropy_with_logits(
-            scores, pad_sequence(targets, batch_first=True), reduction="none"
-        )
+        read = self.body.dropout(self.body(pad_sequence(inputs, batch_first=True), lengths))
+        keys = pad_sequence(targets, batch_first=True)
+        scores = self.head(read)
+        if self.chord is not None:
+            scores = scores + self.chord(read, keys)
+        losses = functional.binary_cross_entropy_with_logits(scores, keys, reduction="none")
         return losses.sum(2)[inside(lengths)].mean()
 
 
-class Encoder(nn.Module):
-    """Frames as they are or through a linear layer; symbols; words beside their letters."""
+class Chord(nn.Module):
+    """What the keys below say of each key: a neural autoregressive distribution estimator."""
 
-    def __init__(self, ours: nn.Module) -> None:
+    def __init__(self, features: int, keys: int, units: int) -> None:
         super().__init__()
-        self.size: int = ours.output_size  # type: ignore[assignment]
-        self.unknown_rate, self.dropout, self.symbol_dropout = 0.0, nn.Dropout(0.0), 0.0
-        self.linear = self.reader = None
-        if not isinstance(ours, SymbolEncoder):
-            refuse(ours.noise)
-            found = ours.linear
-            if isinstance(found, nn.Module):
-                self.linear = nn.Linear(*reversed(found.weight.shape))  # type: ignore[arg-type]
-            return
-        self.dropout = nn.Dropout(ours.dropout.p)
-        inner = ours.embedding
-        words = inner.words if isinstance(inner, WordCharacterEmbedding) else inner
-        self.symbol_dropout = words.dropout
-        self.words = embedding_like(words)
-        self.unknown_rate = ours.unknown_rate
-        if isinstance(inner, WordCharacterEmbedding):
-            self.unknown_rate = inner.unknown_rate
-            self.letters = embedding_like(inner.characters)
-            self.reader = nn.LSTM(
-                self.letters.embedding_dim,
-                inner.reader.hidden_size,
-                batch_first=True,
-                bidirectional=True,
-            )
+        self.hidden = nn.Linear(features, units)
+        self.below = nn.Parameter(torch.zeros(keys, units))
+        self.above = nn.Parameter(torch.zeros(keys, units))
 
-    @staticmethod
-    def rows(batch: SequenceBatch) -> dict[str, Rows]:
-        values, lengths = batch.inputs
-        found = {
-            name: cut(values[name], lengths)
-            for name in ("frames", "ids", "spelling")
-            if name in values
-        }
-        if "characters" in values:
-            found["characters"] = cut(values["characters"], values["character_lengths"])
-        return found
-
-    def forward(self, rows: dict[str, Rows]) -> tuple[Tensor, Tensor]:
-        """Return (B, T, size) and the lengths (B,)."""
-        if "frames" in rows:
-            frames = pad_sequence(rows["frames"], batch_first=True)
-            vectors = frames if self.linear is None else self.linear(frames)
-            return vectors, lengths_of(rows["frames"])
-        ids = pad_sequence(rows["ids"], batch_first=True)
-        if self.training and self.unknown_rate:
-            ids = forget(ids, self.unknown_rate)
-        vectors = self.words(ids)
-        if self.training and self.symbol_dropout:
-            kept = torch.rand(self.words.num_embeddings) >= self.symbol_dropout
-            vectors = vectors * (kept / (1 - self.symbol_dropout))[ids][..., None]
-        if self.reader is not None:
-            vectors = torch.cat([vectors, self._spelled(self.reader, rows)], 2)
-        return self.dropout(vectors), lengths_of(rows["ids"])
-
-    def _spelled(self, reader: nn.LSTM, rows: dict[str, Rows]) -> Tensor:
-        letters = self.letters(pad_sequence(rows["characters"], batch_first=True))
-        packed = pack_padded_sequence(
-            letters, lengths_of(rows["characters"]), batch_first=True, enforce_sorted=False
-        )
-        last = reader(packed)[1][0]  # (2, U, C)
-        spelling = pad_sequence(rows["spelling"], batch_first=True)
-        return last.transpose(0, 1).flatten(1)[spelling]
-
-
-def embedding_like(ours: TokenEmbedding) -> nn.Embedding:
-    return nn.Embedding(*ours.weight.shape, padding_idx=ours.padding)
+    def forward(self, x: Tensor, keys: Tensor) -> Tensor:
+        """Map (B, T, F) and keys (B, T, K) to what is added to their log-odds, (B, T, K)."""
+        sounding = keys[..., None] * self.below  # (B, T, K, units)
+        heard = self.hidden(x)[:, :, None] + sounding.cumsum(2) - sounding
+        return (torch.relu(heard) * self.above).sum(3)
 
 
 class Tags(nn.Module):
@@ -233,10 +105,10 @@ class Tags(nn.Module):
 
     def __init__(self, ours: TaggingNetwork) -> None:
         super().__init__()
-        self.encoder = Encoder(ours.encoder)
-        self.body = Body(self.encoder.size, ours.trunk.settings)
+        self.stem = Stem(ours)
+        self.dropout = self.stem.body.dropout
         tags = ours.head.out_features
-        self.head = nn.Linear(self.body.size, tags)
+        self.head = nn.Linear(self.stem.body.size, tags)
         self.chain = None
         if ours.crf is not None:
             self.chain = Chain(tags, ours.crf.forbidden)
@@ -249,39 +121,12 @@ class Tags(nn.Module):
         pass
 
     def loss(self, inputs: dict[str, Rows], targets: Rows) -> Tensor:
-        vectors, lengths = self.encoder(inputs)
-        scores = self.head(self.body.dropout(self.body(vectors, lengths)))
+        read, lengths = self.stem(inputs)
+        scores = self.head(self.dropout(read))
         padded = pad_sequence(targets, batch_first=True, padding_value=-1)
         if self.chain is not None:
             return self.chain(scores, padded.clamp(min=0), inside(lengths)) / lengths.sum()
         return functional.cross_entropy(scores.flatten(0, 1), padded.flatten(), ignore_index=-1)
-
-
-class Chain(nn.Module):
-    """A conditional random field as it is mostly written: logsumexp, step by step, by autograd."""
-
-    def __init__(self, tags: int, forbidden: Tensor | None) -> None:
-        super().__init__()
-        self.transitions = nn.Parameter(torch.zeros(tags, tags))
-        self.begins, self.ends = nn.Parameter(torch.zeros(tags)), nn.Parameter(torch.zeros(tags))
-        wall = torch.zeros(tags + 1, tags + 1)
-        self.wall = wall if forbidden is None else wall.masked_fill(forbidden, -1e4)
-
-    def forward(self, scores: Tensor, tags: Tensor, inside: Tensor) -> Tensor:
-        """Return the negative log-likelihood of all rows together."""
-        between = self.transitions + self.wall[:-1, :-1]
-        begins, ends = self.begins + self.wall[-1, :-1], self.ends + self.wall[:-1, -1]
-        rows = torch.arange(len(tags))
-        forward = begins + scores[:, 0]
-        path = begins[tags[:, 0]] + scores[rows, 0, tags[:, 0]]
-        for t in range(1, scores.shape[1]):
-            here = inside[:, t]
-            step = torch.logsumexp(forward[:, :, None] + between, 1) + scores[:, t]
-            forward = torch.where(here[:, None], step, forward)
-            gained = between[tags[:, t - 1], tags[:, t]] + scores[rows, t, tags[:, t]]
-            path = path + torch.where(here, gained, 0.0)
-        path = path + ends[tags[rows, inside.sum(1) - 1]]
-        return (torch.logsumexp(forward + ends, 1) - path).sum()
 
 
 class Label(nn.Module):
@@ -289,14 +134,14 @@ class Label(nn.Module):
 
     def __init__(self, ours: SequenceNetwork) -> None:
         super().__init__()
-        refuse(ours.tempo)
-        self.encoder = Encoder(ours.encoder)
-        self.body = Body(self.encoder.size, ours.trunk.settings)
+        self.stem = Stem(ours)
+        size = self.stem.body.size
+        self.dropout, self.bidirectional = self.stem.body.dropout, ours.trunk.settings.bidirectional
         self.kind = ours.pooling.kind
         if self.kind == "attention":
-            self.hidden = nn.Linear(self.body.size, self.body.size)
-            self.score = nn.Linear(self.body.size, 1, bias=False)
-        self.head = nn.Linear(self.body.size, ours.head.out_features)
+            self.hidden = nn.Linear(size, size)
+            self.score = nn.Linear(size, 1, bias=False)
+        self.head = nn.Linear(size, ours.head.out_features)
 
     @staticmethod
     def rows(batch: SequenceBatch) -> tuple[dict[str, Rows], Tensor]:
@@ -306,9 +151,8 @@ class Label(nn.Module):
         pass
 
     def loss(self, inputs: dict[str, Rows], target: Tensor) -> Tensor:
-        vectors, lengths = self.encoder(inputs)
-        read = self._pooled(self.body(vectors, lengths), lengths)
-        return functional.cross_entropy(self.head(self.body.dropout(read)), target)
+        scores = self.head(self.dropout(self._pooled(*self.stem(inputs))))
+        return functional.cross_entropy(scores, target)
 
     def _pooled(self, x: Tensor, lengths: Tensor) -> Tensor:
         outside = ~inside(lengths)[..., None]
@@ -320,7 +164,7 @@ class Label(nn.Module):
             scores = self.score(torch.tanh(self.hidden(x))).masked_fill(outside, -torch.inf)
             return (torch.softmax(scores, 1) * x).sum(1)
         last = x[torch.arange(len(x)), lengths - 1]
-        if not self.body.rnn.bidirectional:
+        if not self.bidirectional:
             return last
         half = x.shape[2] // 2
         return torch.cat([last[:, :half], x[:, 0, half:]], 1)
