@@ -63,7 +63,7 @@ def test_rows_that_training_scores_on_are_not_in_the_search(relembra, reviews, f
     fit = Classifier.fit
 
     def spy(self, X, y, **options):
-        seen.append((list(X), list(y)))
+        seen.append((list(getattr(X, "rows", X)), list(y)))  # encoded rows know what they were
         return fit(self, X, y, **options)
 
     monkeypatch.setattr(Classifier, "fit", spy)
