@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from relembra.nn import Convolutions, TokenEmbedding, Trunk, WordCharacterEmbedding
 from relembra.tasks._sequence import SequenceBatch
 from relembra.tasks._sequence._encoder import FrameEncoder, SymbolEncoder
+from relembra.tasks._sequence._front import places
 
 Rows = list[Tensor]
 PLAIN = ("cell", "units", "layers", "bidirectional", "dropout", "input_dropout", "weight_drop")
@@ -180,7 +181,23 @@ class Encoder(nn.Module):
 
 
 class Front(nn.Module):
-    """`torch.nn.Conv1d` and `BatchNorm1d` over the steps; padding counts in neither."""
+    """The places of steps; `torch.nn.Conv1d` and `BatchNorm1d`, in which padding does not count."""
+
+    def __init__(self, ours: Any) -> None:
+        super().__init__()
+        self.positions, self.size = ours.positions, ours.output_size
+        self.layers = None if ours.convolutions is None else Convolved(ours.convolutions)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Map (B, T, I) to (B, T, size)."""
+        if self.positions:
+            where = places(0, x.shape[1], self.positions)
+            x = torch.cat([x, where.expand(len(x), -1, -1)], 2)
+        return x if self.layers is None else self.layers(x, lengths)
+
+
+class Convolved(nn.Module):
+    """Convolutions over the steps of rows, zero beyond their lengths."""
 
     def __init__(self, ours: Convolutions) -> None:
         super().__init__()
@@ -210,16 +227,13 @@ class Stem(nn.Module):
     def __init__(self, ours: Any) -> None:
         super().__init__()
         self.encoder = Encoder(ours.encoder, getattr(ours, "tempo", None))
-        self.front = None if ours.front is None else Front(ours.front)
-        read = self.encoder.size if self.front is None else self.front.size
-        self.body = Body(read, ours.trunk.settings)
+        self.front = Front(ours.front)
+        self.body = Body(self.front.size, ours.trunk.settings)
 
     def forward(self, rows: dict[str, Rows]) -> tuple[Tensor, Tensor]:
         """Return (B, T, body.size) and the lengths (B,)."""
         vectors, lengths = self.encoder(rows)
-        if self.front is not None:
-            vectors = self.front(vectors, lengths)
-        return self.body(vectors, lengths), lengths
+        return self.body(self.front(vectors, lengths), lengths), lengths
 
 
 class Chain(nn.Module):

@@ -24,7 +24,7 @@ SENTENCES = [["to", "Rio"], ["from", "Rio", "to", "Lima"], ["Lima"], ["to", "Lim
 TEXTS = [" ".join(words) for words in SENTENCES]
 DRAW = np.random.default_rng(0)
 FRAMES = [DRAW.normal(size=(n, 3)).astype(np.float32) for n in (4, 7, 5, 6)] * 2
-SEEN = Embedding(size=5, frames=2, convolutions=2, window=4, maps=3, map_dropout=0.0)
+SEEN = Embedding(size=5, frames=2, positions=4, convolutions=2, window=4, maps=3, map_dropout=0.0)
 NOISE = {"warp": 0.3, "band_mask": 0.5, "step_mask": 0.4, "jitter": 0.1, "gain": 0.2}
 
 

@@ -7,17 +7,10 @@ from torch import Tensor, nn
 
 from relembra._errors import ConfigError
 from relembra.data import Audio, Feature, Frames, ImageScan, ImageSequence, WordCharacters
-from relembra.nn import (
-    Convolutions,
-    FrameNoise,
-    ImageNetwork,
-    Linear,
-    TokenEmbedding,
-    WordCharacterEmbedding,
-)
+from relembra.nn import FrameNoise, ImageNetwork, Linear, TokenEmbedding, WordCharacterEmbedding
 from relembra.tasks._sequence._settings import Embedding
 
-__all__ = ["FrameEncoder", "SymbolEncoder", "make_encoder", "make_front"]
+__all__ = ["FrameEncoder", "SymbolEncoder", "make_encoder"]
 
 
 class FrameEncoder(nn.Module):
@@ -154,30 +147,6 @@ def make_encoder(feature: Feature, settings: Embedding) -> nn.Module:
         raise ConfigError(f"no encoder is known for features of the kind {feature.kind!r}")
     embedding = TokenEmbedding(symbols, settings.size, dropout=settings.dropout)
     return SymbolEncoder(embedding, settings.feature_dropout, settings.unknown_rate)
-
-
-def make_front(features: int, settings: Embedding, *, causal: bool) -> Convolutions | None:
-    """Return the convolutions between encoder and trunk, or None where there are none.
-
-    Parameters
-    ----------
-    features
-        Of an encoded step.
-    settings
-        How many layers, and their sizes.
-    causal
-        Whether a step sees only those before it.
-    """
-    if not settings.convolutions:
-        return None
-    return Convolutions(
-        features,
-        settings.maps,
-        window=settings.window,
-        layers=settings.convolutions,
-        dropout=settings.map_dropout,
-        causal=causal,
-    )
 
 
 _NOISES = ("warp", "band_mask", "step_mask", "jitter", "gain")

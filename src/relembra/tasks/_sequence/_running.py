@@ -57,7 +57,8 @@ def networks_of(model: Model, compare: bool) -> list[tuple[str, Model]]:
     if compare and model.trunk.cell != "feedforward":
         other = clone(model)
         other.trunk = model.trunk.without_memory()
-        other.embedding = replace(model.embedding, convolutions=0)  # nor does it see neighbours
+        # Nor does it know where a step is, or see its neighbours.
+        other.embedding = replace(model.embedding, positions=0, convolutions=0)
         networks.append(("without memory", other))
     return networks
 

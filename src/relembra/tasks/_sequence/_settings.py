@@ -28,6 +28,9 @@ class Embedding:
         each direction of the network that reads a word.
     frames
         Features that a linear layer makes of numeric frames before the trunk; 0 for no such layer.
+    positions
+        Features, an even number, that tell the trunk the place of each step: for sequences that are
+        aligned with each other, as pieces of DNA around a junction are.
     convolutions
         Layers of `relembra.nn.Convolutions` before the trunk: each step then sees its neighbours,
         those before it alone where the trunk reads one way.
@@ -60,6 +63,7 @@ class Embedding:
     characters: int = 32
     character_units: int = 50
     frames: int = 0
+    positions: int = 0
     convolutions: int = 0
     window: int = 9
     maps: int = 64
@@ -73,13 +77,17 @@ class Embedding:
 
     def __post_init__(self) -> None:
         counts = {"size": 1, "characters": 1, "character_units": 1, "frames": 0}
-        counts |= {"convolutions": 0, "window": 1, "maps": 1}
+        counts |= {"positions": 0, "convolutions": 0, "window": 1, "maps": 1}
         for name, least in counts.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ConfigError(
                     f"Embedding.{name} is {value!r}; expected a whole number of {least} or more"
                 )
+        if self.positions % 2:
+            raise ConfigError(
+                f"Embedding.positions is {self.positions}; expected an even number: sines and cosines"
+            )
         rates = (
             "dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask", "tempo",
             "jitter", "gain", "map_dropout",

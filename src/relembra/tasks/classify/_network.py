@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from relembra.data import Feature, Inputs
 from relembra.nn import Linear, Pooling, PoolingKind, TempoNoise, Trunk
-from relembra.tasks._sequence import Embedding, make_encoder, make_front
+from relembra.tasks._sequence import Embedding, Front, make_encoder
 from relembra.tasks.classify._ngrams import NGramPath
 
 __all__ = ["SequenceNetwork"]
@@ -46,8 +46,8 @@ class SequenceNetwork(nn.Module):
         self.tempo = TempoNoise(embedding.tempo) if embedding.tempo else None
         self.encoder = make_encoder(feature, embedding)
         size = int(self.encoder.output_size)  # type: ignore[arg-type]
-        self.front = make_front(size, embedding, causal=not trunk.bidirectional)
-        self.trunk = trunk.build(size if self.front is None else self.front.output_size)
+        self.front = Front(size, embedding, causal=not trunk.bidirectional)
+        self.trunk = trunk.build(self.front.output_size)
         size = self.trunk.output_size
         self.pooling = Pooling(pooling, size, bidirectional=trunk.bidirectional)
         self.dropout = nn.Dropout(trunk.dropout)
@@ -75,9 +75,7 @@ class SequenceNetwork(nn.Module):
 
     def scores(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Return (B, K) scores of encoded steps (B, T, I), without those of n-grams."""
-        if self.front is not None:
-            vectors = self.front(vectors, lengths)
-        output, _ = self.trunk.walk(vectors, lengths=lengths)
+        output, _ = self.trunk.walk(self.front(vectors, lengths), lengths=lengths)
         pooled = self.dropout(self.pooling(output, lengths))
         scores: Tensor = self.head(pooled)
         return scores

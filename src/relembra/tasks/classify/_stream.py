@@ -72,8 +72,7 @@ class ClassStream:
         body = network.trunk.body
         self._body = body
         self._state = body.start(1) if isinstance(body, RecurrentLayer) else None
-        self._front = network.front
-        self._seen = [] if self._front is None else self._front.start(1)
+        self._seen = network.front.start(1)
         self._pool = _Running(kind)
         self._runs = None if network.ngrams is None else _RunningNGrams(network.ngrams)
         self._frames = _FrameSteps(feature) if isinstance(feature, Frames) else None
@@ -116,8 +115,7 @@ class ClassStream:
         return self._feature.encode([step]).batch([0]).values
 
     def _walk(self, vector: Tensor) -> Tensor:
-        if self._front is not None:
-            vector, self._seen = self._front.step(vector, self._seen)
+        vector, self._seen = self._network.front.step(vector, self._seen)
         if self._state is None:
             found: Tensor = self._body(vector[None])[0][0]
             return found

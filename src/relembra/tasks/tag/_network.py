@@ -12,7 +12,7 @@ from torch.nn import functional
 from relembra._errors import ConfigError
 from relembra.data import Feature, Inputs
 from relembra.nn import Linear, LinearChainCRF, Trunk
-from relembra.tasks._sequence import Embedding, SequenceBatch, make_encoder, make_front
+from relembra.tasks._sequence import Embedding, Front, SequenceBatch, make_encoder
 
 __all__ = ["TaggingNetwork", "TaggingObjective"]
 
@@ -47,16 +47,14 @@ class TaggingNetwork(nn.Module):
             raise ConfigError("embedding__tempo moves steps, but each has a tag; set it to 0")
         self.encoder = make_encoder(feature, embedding)
         size = int(self.encoder.output_size)  # type: ignore[arg-type]
-        self.front = make_front(size, embedding, causal=not trunk.bidirectional)
-        self.trunk = trunk.build(size if self.front is None else self.front.output_size)
+        self.front = Front(size, embedding, causal=not trunk.bidirectional)
+        self.trunk = trunk.build(self.front.output_size)
         self.head = Linear(self.trunk.output_size, tags)
         self.crf = LinearChainCRF(tags, allowed) if crf else None
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return the score of each tag at each step, (B, T, K)."""
-        vectors = self.encoder(**inputs.values)
-        if self.front is not None:
-            vectors = self.front(vectors, inputs.lengths)
+        vectors = self.front(self.encoder(**inputs.values), inputs.lengths)
         read, _ = self.trunk(vectors, lengths=inputs.lengths)
         scores: Tensor = self.head(read)
         return scores

@@ -49,8 +49,7 @@ class TagStream:
         self._trunk: RecurrentTrunk = trunk
         self._layer = cast(Any, trunk.body)
         self._state = None if trunk.settings.cell == "feedforward" else self._layer.start(1)
-        self._front = network.front
-        self._seen = [] if self._front is None else self._front.start(1)
+        self._seen = network.front.start(1)
         self._gaps = _Gaps(len(feature.mean)) if isinstance(feature, Frames) else None
 
     @torch.no_grad()
@@ -70,8 +69,7 @@ class TagStream:
             (K,) of each tag.
         """
         x = self._network.encoder(**self._inputs(step))[:, 0]  # (1, F)
-        if self._front is not None:
-            x, self._seen = self._front.step(x, self._seen)
+        x, self._seen = self._network.front.step(x, self._seen)
         if self._state is None:
             read = self._trunk(x[:, None])[0][:, 0]
         else:
