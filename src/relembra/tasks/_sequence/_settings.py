@@ -86,7 +86,7 @@ class Embedding:
                 )
         if self.positions % 2:
             raise ConfigError(
-                f"Embedding.positions is {self.positions}; expected an even number: sines and cosines"
+                f"Embedding.positions is {self.positions}; expected an even number"
             )
         rates = (
             "dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask", "tempo",
