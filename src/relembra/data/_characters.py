@@ -12,8 +12,8 @@ import numpy.typing as npt
 from torch import Tensor
 
 from relembra._files import JSON
-from relembra.data._encoded import EncodedIds, check_texts, each_text
-from relembra.data._ragged import Ragged, offsets_of
+from relembra.data._encoded import EncodedIds, each_text
+from relembra.data._gathering import gather_ids
 from relembra.data._types import Codes
 from relembra.data._vocabulary import UNKNOWN, Vocabulary
 
@@ -85,16 +85,18 @@ class Characters:
         """How many different ids there are, padding and unknown included."""
         return len(self.vocabulary)
 
-    def encode(self, texts: Sequence[str]) -> EncodedIds:
+    def encode(self, texts: Iterable[str]) -> EncodedIds:
         """Return the ids of each character, 1 for those that training never saw.
+
+        They are on disk where they are more than 256 MB.
 
         Raises
         ------
         DataError
             ``texts`` is one text, or holds something else than texts.
         """
-        rows = check_texts(texts)
-        return EncodedIds(Ragged(self.ids("".join(rows)), offsets_of([len(r) for r in rows])))
+        rows = each_text(texts)
+        return EncodedIds(gather_ids(rows, lambda some: self.ids("".join(some)), self.size))
 
     def ids(self, text: str) -> Codes:
         """Return the ids of one text, ``(T,)`` int32."""

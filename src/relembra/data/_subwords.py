@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,8 +16,8 @@ from torch import Tensor
 
 from relembra._errors import ArtifactError, ConfigError, DataError, MissingExtraError
 from relembra._files import JSON
-from relembra.data._encoded import EncodedIds, check_texts, field
-from relembra.data._ragged import Ragged, offsets_of
+from relembra.data._encoded import EncodedIds, check_texts, each_text, field
+from relembra.data._gathering import blocks, gather_ids
 from relembra.data._types import Ints
 
 __all__ = ["Subwords"]
@@ -101,8 +102,8 @@ class Subwords:
         """How many different ids there are, padding and unknown included."""
         return int(self._tokenizer.get_vocab_size()) + _RESERVED
 
-    def encode(self, texts: Sequence[str]) -> EncodedIds:
-        """Return the ids of the pieces of each text.
+    def encode(self, texts: Iterable[str]) -> EncodedIds:
+        """Return the ids of the pieces of each text; on disk where they are more than 256 MB.
 
         Raises
         ------
@@ -111,13 +112,13 @@ class Subwords:
         MissingExtraError
             The package ``tokenizers`` is not there.
         """
-        rows = [piece.ids for piece in self._tokenizer.encode_batch(list(check_texts(texts)))]
-        flat = np.fromiter((i for row in rows for i in row), np.int64) + _RESERVED
-        return EncodedIds(Ragged(flat, offsets_of([len(row) for row in rows])))
+        encode = self._tokenizer.encode_batch
+        rows = (row.ids for some in blocks(each_text(texts)) for row in encode(some))
+        return EncodedIds(gather_ids(rows, _flat, self.size))
 
     def ids(self, text: str) -> Ints:
         """Return the ids of one text, ``(T,)`` int64."""
-        return self.encode([text]).ids.values
+        return self.encode([text]).ids.values.astype(np.int64)
 
     def decode(self, ids: npt.ArrayLike) -> str:
         r"""Return the text of some ids; padding and the unknown are left out.
@@ -170,6 +171,10 @@ class Subwords:
     @cached_property
     def _tokenizer(self) -> Any:
         return _library().Tokenizer.from_str(self.description)
+
+
+def _flat(rows: list[list[int]]) -> Ints:
+    return np.fromiter(chain.from_iterable(rows), np.int64) + _RESERVED
 
 
 def _library() -> Any:

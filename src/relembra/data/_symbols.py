@@ -14,7 +14,9 @@ from torch import Tensor
 from relembra._errors import ConfigError, DataError
 from relembra._files import JSON
 from relembra.data._characters import Characters, count_characters
-from relembra.data._encoded import EncodedIds, check_texts, field
+from relembra.data._encoded import EncodedIds, each_text, field
+from relembra.data._gathering import gather_ids
+from relembra.data._types import Codes
 from relembra.data._vocabulary import UNKNOWN, Vocabulary
 
 __all__ = ["Symbols"]
@@ -84,25 +86,24 @@ class Symbols:
         return len(self.alphabet) + 2
 
     def encode(self, sequences: Iterable[str]) -> EncodedIds:
-        """Return the ids of each letter.
+        """Return the ids of each letter; on disk where they are more than 256 MB.
 
         Raises
         ------
         DataError
             A letter is not in the alphabet; it and its place, counted from 1, are named.
         """
-        rows = check_texts(sequences)
-        encoded = self._characters.encode(rows)
-        bad = np.flatnonzero(encoded.ids.values == UNKNOWN)
-        if len(bad):
-            row = int(np.searchsorted(encoded.ids.offsets, bad[0], side="right")) - 1
-            place = int(bad[0] - encoded.ids.offsets[row])
-            hint = _hint(rows[row][place], self.alphabet)
-            raise DataError(
-                f"sequence {row + 1}, position {place + 1}: {rows[row][place]!r} is not in the "
-                f"alphabet {self.alphabet!r}; {hint}"
-            )
-        return encoded
+        before = 0
+
+        def ids(some: list[str]) -> Codes:
+            nonlocal before
+            found = self._characters.ids("".join(some))
+            if (bad := np.flatnonzero(found == UNKNOWN)).size:
+                raise self._error(some, int(bad[0]), before)
+            before += len(some)
+            return found
+
+        return EncodedIds(gather_ids(each_text(sequences), ids, self.size))
 
     def decode(self, ids: npt.ArrayLike) -> str:
         """Return the letters of some ids; padding is left out.
@@ -132,6 +133,18 @@ class Symbols:
             The description is damaged.
         """
         return cls(field(values, "alphabet", str))
+
+    def _error(self, rows: list[str], place: int, before: int) -> DataError:
+        """Return what is wrong with the letter at a place in rows that others stood before."""
+        number = before + 1
+        for row in rows:
+            if place < len(row):
+                break
+            place, number = place - len(row), number + 1
+        return DataError(
+            f"sequence {number}, position {place + 1}: {row[place]!r} is not in the "
+            f"alphabet {self.alphabet!r}; {_hint(row[place], self.alphabet)}"
+        )
 
     @cached_property
     def _characters(self) -> Characters:

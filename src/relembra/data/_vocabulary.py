@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +14,12 @@ from relembra._errors import ArtifactError, ConfigError, DataError
 from relembra._files import JSON
 from relembra.data._types import Ints
 
-__all__ = ["PADDING", "UNKNOWN", "Vocabulary", "strings"]
+__all__ = ["PADDING", "UNKNOWN", "Vocabulary", "count_symbols", "strings"]
 
 PADDING = 0
 UNKNOWN = 1
 _RESERVED = ("", "\N{REPLACEMENT CHARACTER}")
+_COUNTED = 1 << 21  # different symbols in a count, some hundred bytes each
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,40 @@ class Vocabulary:
             if isinstance(specials, int) and 0 <= specials <= len(known):
                 return cls(known, specials)
         raise ArtifactError("the vocabulary of the model is damaged: copy the file anew")
+
+
+def count_symbols(
+    rows: Iterable[Iterable[str]], size: int | None = None, *, most: int = _COUNTED
+) -> Counter[str]:
+    """Count symbols.
+
+    Parameters
+    ----------
+    rows
+        The symbols of some texts.
+    size
+        How many of them are wanted, the most frequent ones; all when None.
+    most
+        Where the wanted are far fewer, so many different ones may be held. Of more, the half that
+        was rarest so far is forgotten: text without end has new ones without end.
+
+    Returns
+    -------
+    Counter
+        How often each was seen since it is held.
+
+    Examples
+    --------
+    >>> count_symbols(["aab", "cd", "ab", "e"], size=1, most=4)
+    Counter({'a': 3, 'b': 2})
+    """
+    counts: Counter[str] = Counter()
+    limit = None if size is None else max(most, 4 * size)
+    for row in rows:
+        counts.update(row)
+        if limit is not None and len(counts) > limit:
+            counts = Counter(dict(counts.most_common(limit // 2)))
+    return counts
 
 
 def strings(values: object, what: str) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,11 +18,15 @@ from relembra._errors import ArtifactError
 from relembra._files import JSON
 from relembra.data._characters import Characters
 from relembra.data._encoded import Inputs
-from relembra.data._ragged import Ragged, offsets_of
-from relembra.data._types import Ints
+from relembra.data._gathering import TEXT_MEMORY, Gathering, blocks
+from relembra.data._ragged import Ragged
+from relembra.data._types import Codes, Ints
+from relembra.data._vocabulary import Vocabulary, count_symbols
 from relembra.data._words import Text, Words, cut
 
 __all__ = ["EncodedWords", "WordCharacters"]
+
+_FORMS = 1 << 20  # distinct forms of words that are held while encoding
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +132,7 @@ class WordCharacters:
         lower
             Whether words are looked up in small letters.
         size
-            At most so many words, the most frequent ones.
+            At most so many words, the most frequent ones, counted as :class:`Words` does.
         least
             Words that were seen less often are unknown, but for their spelling.
         least_character
@@ -143,9 +149,15 @@ class WordCharacters:
         ConfigError
             ``size``, ``least`` or ``least_character`` is less than 1.
         """
-        rows = list(cut(texts, lower=False))
-        spelled = Characters.fit(("".join(row) for row in rows), least=least_character)
-        return cls(Words.fit(rows, lower=lower, size=size, least=least), spelled)
+        forms = count_symbols(cut(texts, lower=False), size)
+        counts: Counter[str] = Counter()
+        letters: Counter[str] = Counter()
+        for form, count in forms.items():
+            counts[form.lower() if lower else form] += count
+            for letter in form:
+                letters[letter] += count
+        words = Words(Vocabulary.of(counts, size, least), lower)
+        return cls(words, Characters(Vocabulary.of(letters, None, least_character)))
 
     @property
     def size(self) -> int:
@@ -153,22 +165,26 @@ class WordCharacters:
         return self.words.size
 
     def encode(self, texts: Iterable[Text]) -> EncodedWords:
-        """Return words and their spelling.
+        """Return words and their spelling; on disk where they are more than 256 MB.
 
         Raises
         ------
         DataError
             ``texts`` is one text, or holds something else than texts or lists of words.
         """
-        rows = list(cut(texts, lower=False))
-        numbers: dict[str, int] = {}
-        flat = chain.from_iterable(rows)
-        forms = np.array([numbers.setdefault(w, len(numbers)) for w in flat], np.int64)
-        distinct = [w.lower() for w in numbers] if self.words.lower else list(numbers)
-        offsets = offsets_of([len(row) for row in rows])
-        ids = self.words.vocabulary.ids(distinct)[forms]
-        spelling = self.characters.encode(list(numbers)).ids
-        return EncodedWords(Ragged(ids, offsets), Ragged(forms, offsets), spelling)
+        forms = _Forms(self)
+        letters = np.min_scalar_type(self.characters.size - 1)
+        with (
+            Gathering((2,), np.int32, memory=TEXT_MEMORY) as words,
+            Gathering((), letters, memory=TEXT_MEMORY) as spelling,
+        ):
+            for some in blocks(cut(texts, lower=False)):
+                pairs, new = forms.look_up(chain.from_iterable(some))
+                words.add(pairs, map(len, some))
+                spelling.add(self.characters.ids("".join(new)), map(len, new))
+            both = words.finish()
+            ids, numbers = (Ragged(both.values[:, k], both.offsets) for k in (0, 1))
+            return EncodedWords(ids, numbers, spelling.finish())
 
     def to_json(self) -> dict[str, JSON]:
         """Return what rebuilds it, as JSON values."""
@@ -192,3 +208,29 @@ class WordCharacters:
         if not isinstance(words, Mapping) or not isinstance(characters, Mapping):
             raise ArtifactError("the features of the model are damaged: copy the file anew")
         return cls(Words.from_json(words, {}), Characters.from_json(characters, {}))
+
+
+class _Forms:
+    """The distinct forms of words: of each its number, in the order in which they came, and id."""
+
+    def __init__(self, feature: WordCharacters) -> None:
+        self._words = feature.words
+        self._numbers: dict[str, int] = {}
+        self._ids = array("i")
+        self._before = 0  # forms that came before those that are held
+
+    def look_up(self, words: Iterable[str]) -> tuple[Codes, list[str]]:
+        """Return ids and numbers ``(N, 2)``, and the forms that were new, in order."""
+        numbers = self._numbers
+        if len(numbers) > _FORMS:  # text without end: forms get a second number
+            self._before += len(numbers)
+            numbers.clear()
+            self._ids = array("i")
+        known = len(numbers)
+        places = np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int32)
+        new = list(islice(reversed(numbers), len(numbers) - known))[::-1]
+        lower = self._words.lower
+        ids = self._words.vocabulary.ids(form.lower() if lower else form for form in new)
+        self._ids.extend(ids.tolist())
+        held = np.frombuffer(self._ids, np.int32) if self._ids else np.empty(0, np.int32)
+        return np.stack([held[places], places + np.int32(self._before)], 1), new

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,10 +13,10 @@ from torch import Tensor
 from relembra._errors import DataError
 from relembra._files import JSON
 from relembra.data._encoded import EncodedIds, field
-from relembra.data._ragged import Ragged, offsets_of
+from relembra.data._gathering import gather_ids
 from relembra.data._splitting import join_words, splitter
 from relembra.data._types import Ints
-from relembra.data._vocabulary import Vocabulary
+from relembra.data._vocabulary import Vocabulary, count_symbols
 
 __all__ = ["Text", "Words", "cut"]
 
@@ -82,7 +81,8 @@ class Words:
         lines
             Whether the end of a line counts as a word, ``"\n"``.
         size
-            At most so many words, the most frequent ones.
+            At most so many words, the most frequent ones. Among more than two million different
+            ones those that were rare so far may be forgotten while counting.
         least
             Words that were seen less often are unknown.
         specials
@@ -99,9 +99,7 @@ class Words:
         ConfigError
             ``size`` or ``least`` is less than 1.
         """
-        counts: Counter[str] = Counter()
-        for row in cut(texts, lower, lines):
-            counts.update(row)
+        counts = count_symbols(cut(texts, lower, lines), size)
         return cls(Vocabulary.of(counts, size, least, specials), lower, lines)
 
     @property
@@ -116,14 +114,18 @@ class Words:
     def encode(self, texts: Iterable[Text]) -> EncodedIds:
         """Return the ids of each word, 1 for those that are not in the vocabulary.
 
+        They are on disk where they are more than 256 MB.
+
         Raises
         ------
         DataError
             ``texts`` is one text, or holds something else than texts or lists of words.
         """
-        rows = list(cut(texts, self.lower, self.lines))
-        ids = self.vocabulary.ids(chain.from_iterable(rows))
-        return EncodedIds(Ragged(ids, offsets_of([len(row) for row in rows])))
+
+        def ids(some: list[list[str]]) -> Ints:
+            return self.vocabulary.ids(chain.from_iterable(some))
+
+        return EncodedIds(gather_ids(cut(texts, self.lower, self.lines), ids, self.size))
 
     def ids(self, text: Text) -> Ints:
         """Return the ids of one text, ``(T,)`` int64."""
