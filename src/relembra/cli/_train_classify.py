@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,7 +108,8 @@ def classify(
             say=terminal.say,
         )  # fmt: skip
     written = {"model": job.files.model, "report": job.files.report}
-    show_scores(terminal, job.found, job.held_out, written, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    show_scores(terminal, job.found, job.held_out, written, seconds, job.notes)
 
 
 def classifier_of(
@@ -155,7 +157,12 @@ def rows_and_test(
 
 
 def show_scores(
-    terminal: Terminal, found: Any, held_out: str, files: dict[str, Path], seconds: float
+    terminal: Terminal,
+    found: Any,
+    held_out: str,
+    files: dict[str, Path],
+    seconds: float,
+    notes: Sequence[str] = (),
 ) -> None:
     """Print scores, verdict and files of what was evaluated."""
     from relembra.tasks.classify import SCORE_HEADER, score_rows, verdict_lines
@@ -176,6 +183,7 @@ def show_scores(
                 "counts": found[0].scores.confusion.tolist(),
             },
             "verdict": verdict,
+            "notes": list(notes),
             "files": files,
             "seconds": seconds,
         }

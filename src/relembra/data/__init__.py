@@ -15,6 +15,8 @@ from relembra.data._image_scan import ImageScan as ImageScan
 from relembra.data._image_scan import Scan as Scan
 from relembra.data._image_sequence import EncodedImages as EncodedImages
 from relembra.data._image_sequence import ImageSequence as ImageSequence
+from relembra.data._label_codes import Labels as Labels
+from relembra.data._label_codes import label_codes as label_codes
 from relembra.data._labelled import LabelledTexts as LabelledTexts
 from relembra.data._labelled import TextTable as TextTable
 from relembra.data._labelled import open_texts as open_texts
@@ -47,6 +49,7 @@ from relembra.data._tagged_frames import read_tagged_frames as read_tagged_frame
 from relembra.data._text_files import TextFiles as TextFiles
 from relembra.data._text_stream import StreamRows as StreamRows
 from relembra.data._text_stream import TextStream as TextStream
+from relembra.data._texts import Texts as Texts
 from relembra.data._vocabulary import Vocabulary as Vocabulary
 from relembra.data._windows import WindowBatch as WindowBatch
 from relembra.data._windows import Windows as Windows
@@ -74,6 +77,7 @@ __all__ = [
     "LabelledFiles",
     "LabelledFrames",
     "LabelledTexts",
+    "Labels",
     "LengthBuckets",
     "Medium",
     "Panel",
@@ -91,6 +95,7 @@ __all__ = [
     "TextFiles",
     "TextStream",
     "TextTable",
+    "Texts",
     "Vocabulary",
     "WindowBatch",
     "WindowSpec",
@@ -103,6 +108,7 @@ __all__ = [
     "find_files",
     "forecast_batch",
     "is_path",
+    "label_codes",
     "medium_of",
     "is_conllu",
     "open_tagged",

@@ -18,6 +18,7 @@ from relembra.data._types import CellError, Floats
 __all__ = ["ArrowSource", "open_frame", "open_parquet"]
 
 _SAMPLE = 2000
+_ROWS, _TEXTS = 1 << 17, 1 << 13  # at a time; texts may be long
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class ArrowSource:
         """Yield the named columns as text, in record batches; a missing value is empty."""
         import pyarrow as pa
 
-        for batch in self._batches(list(columns)):
+        for batch in self._batches(list(columns), _TEXTS):
             cells = [_text(batch.column(name)) for name in columns]
             if None in cells:
                 name = columns[cells.index(None)]
@@ -73,14 +74,14 @@ class ArrowSource:
                 raise self.error(f"{kind} values are no text", None, name)
             yield pa.record_batch(cells, names=list(columns))
 
-    def _batches(self, columns: list[str]) -> Iterator[Any]:
+    def _batches(self, columns: list[str], rows: int = _ROWS) -> Iterator[Any]:
         import pyarrow as pa
 
         try:
             if self.file is not None:
-                yield from self.file.iter_batches(batch_size=1 << 17, columns=columns)
+                yield from self.file.iter_batches(batch_size=rows, columns=columns)
             else:
-                yield from self.table.select(columns).to_batches(max_chunksize=1 << 17)
+                yield from self.table.select(columns).to_batches(max_chunksize=rows)
         except (pa.ArrowException, OSError) as error:
             raise self.error(f"the file cannot be read: {error}") from None
 

@@ -15,7 +15,9 @@ from relembra._errors import DataError
 from relembra.data._arrow import open_frame, open_parquet
 from relembra.data._csv import open_csv
 from relembra.data._json_lines import is_json_lines, open_json_lines
+from relembra.data._label_codes import LabelCoding, Labels
 from relembra.data._lines import check_text, open_bytes
+from relembra.data._texts import Texts
 
 __all__ = ["LabelledTexts", "TextTable", "open_texts", "read_texts"]
 
@@ -46,7 +48,7 @@ class _Table(Protocol):
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Texts in memory.
+    """Texts and their labels; many texts lie in a temporary file rather than in memory.
 
     Attributes
     ----------
@@ -58,8 +60,8 @@ class LabelledTexts:
         How the data was understood, as sentences for people.
     """
 
-    texts: list[str]
-    labels: list[str] | None
+    texts: Texts
+    labels: Labels | None
     notes: tuple[str, ...]
 
 
@@ -104,21 +106,27 @@ class TextTable:
             yield texts, (labels[0] if labels else None)
 
     def read(self) -> LabelledTexts:
-        """Return all rows.
+        """Return all rows; of texts, those that do not fit into memory lie in a temporary file.
 
         Raises
         ------
         DataError
-            The table is damaged, or a label is missing; file and line are named.
+            The table is damaged, or a label is missing; file and line are named. Or there is no
+            room on disk.
         """
-        texts: list[str] = []
-        labels: list[str] = []
-        for some, theirs in self.chunks():
-            texts += some
-            labels += theirs or []
-        empty = sum(not text.strip() for text in texts)
+        coding, empty = LabelCoding(), 0
+
+        def each() -> Iterator[str]:
+            nonlocal empty
+            for some, labels in self.chunks():
+                coding.add(labels or [])
+                empty += sum(not text.strip() for text in some)
+                yield from some
+
+        texts = Texts.of(each())
         notes = [f"{empty:,} of {len(texts):,} texts are empty: kept"] if empty else []
-        return LabelledTexts(texts, None if self.label is None else labels, (*self.notes, *notes))
+        labels = None if self.label is None else coding.finish()
+        return LabelledTexts(texts, labels, (*self.notes, *notes))
 
 
 def read_texts(
@@ -130,7 +138,7 @@ def read_texts(
     --------
     >>> import pyarrow as pa
     >>> data = read_texts(pa.table({"review": ["good film", "bad"], "stars": [5, 1]}))
-    >>> data.texts, data.labels
+    >>> list(data.texts), list(data.labels)
     (['good film', 'bad'], ['5', '1'])
     >>> data.notes
     ("text: 'review' (guessed)", "label: 'stars' (guessed)")

@@ -9,6 +9,7 @@ from relembra.evaluation._baselines import seasonal_naive as seasonal_naive
 from relembra.evaluation._baselines import seasonal_naive_quantiles as seasonal_naive_quantiles
 from relembra.evaluation._classification import ClassificationScores as ClassificationScores
 from relembra.evaluation._classification import ClassScore as ClassScore
+from relembra.evaluation._classification import calibration_error as calibration_error
 from relembra.evaluation._classification import classification_scores as classification_scores
 from relembra.evaluation._classification import (
     expected_calibration_error as expected_calibration_error,
@@ -53,6 +54,7 @@ __all__ = [
     "SpanScores",
     "allowed_transitions",
     "bits_per_character",
+    "calibration_error",
     "classification_scores",
     "coverage",
     "drift",

@@ -14,6 +14,7 @@ from relembra._errors import ConfigError, DataError
 __all__ = [
     "ClassScore",
     "ClassificationScores",
+    "calibration_error",
     "classification_scores",
     "expected_calibration_error",
 ]
@@ -166,8 +167,40 @@ def expected_calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins:
         raise DataError(f"truth must hold columns from 0 to {chances.shape[1] - 1}")
     if not (np.all(chances >= 0) and np.allclose(chances.sum(1), 1.0, atol=1e-3)):
         raise DataError("each row of probabilities must be at least 0 and sum to 1")
-    confidence = chances.max(1)
-    right = chances.argmax(1) == actual
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
-    return float(np.round(np.abs(gaps).sum() / len(actual), 12))
+    return calibration_error(chances.argmax(1) == actual, chances.max(1), bins)
+
+
+def calibration_error(right: ArrayLike, confidence: ArrayLike, bins: int = 15) -> float:
+    """Return what `expected_calibration_error` does, from what it needs of each prediction.
+
+    Parameters
+    ----------
+    right
+        (n,) whether it was right.
+    confidence
+        (n,) the probability that it was given.
+    bins
+        As there.
+
+    Raises
+    ------
+    DataError
+        The shapes differ, nothing was given, or a confidence is no probability.
+    ConfigError
+        There is no bin.
+
+    Examples
+    --------
+    >>> calibration_error([True, True, True, False], [0.9] * 4)
+    0.15
+    """
+    if bins < 1:
+        raise ConfigError(f"bins is a number from 1 upward, received {bins!r}")
+    hits, given = np.asarray(right, dtype=np.float64), np.asarray(confidence, dtype=np.float64)
+    if given.ndim != 1 or not given.size or hits.shape != given.shape:
+        raise DataError(f"right has shape {hits.shape} and confidence {given.shape}, expected (n,)")
+    if not (np.all(given >= 0) and np.all(given <= 1 + 1e-3)):
+        raise DataError("each confidence must be between 0 and 1")
+    place = np.clip(np.ceil(given * bins).astype(np.int64) - 1, 0, bins - 1)
+    gaps = np.bincount(place, weights=hits - given, minlength=bins)
+    return float(np.round(np.abs(gaps).sum() / len(given), 12))

@@ -7,8 +7,8 @@ from relembra.tasks._sequence._changes import Changes as Changes
 from relembra.tasks._sequence._changes import settle as settle
 from relembra.tasks._sequence._encoder import FrameEncoder as FrameEncoder
 from relembra.tasks._sequence._encoder import make_encoder as make_encoder
-from relembra.tasks._sequence._encoder import make_front as make_front
 from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
+from relembra.tasks._sequence._front import Front as Front
 from relembra.tasks._sequence._holding_out import hold_out as hold_out
 from relembra.tasks._sequence._job_files import JobFiles as JobFiles
 from relembra.tasks._sequence._model_file import SavedModel as SavedModel
@@ -16,6 +16,7 @@ from relembra.tasks._sequence._model_file import load_sequence_model as load_seq
 from relembra.tasks._sequence._model_file import rebuilding as rebuilding
 from relembra.tasks._sequence._model_file import save_sequence_model as save_sequence_model
 from relembra.tasks._sequence._predicting import in_order as in_order
+from relembra.tasks._sequence._predicting import vectors_in_order as vectors_in_order
 from relembra.tasks._sequence._prepared import Prepared as Prepared
 from relembra.tasks._sequence._running import check_free as check_free
 from relembra.tasks._sequence._running import networks_of as networks_of
@@ -35,6 +36,7 @@ __all__ = [
     "Changes",
     "Embedding",
     "FrameEncoder",
+    "Front",
     "Prepared",
     "SavedModel",
     "SequenceBatch",
@@ -48,12 +50,12 @@ __all__ = [
     "in_order",
     "load_sequence_model",
     "make_encoder",
-    "make_front",
     "networks_of",
     "parts_of",
     "rebuilding",
     "save_sequence_model",
     "settle",
     "train_all",
+    "vectors_in_order",
     "write_table",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from relembra._errors import ConfigError
 from relembra._random import generator
+from relembra.data import Labels, label_codes
 
 __all__ = ["hold_out"]
 
@@ -16,7 +17,7 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def hold_out(
-    rows: int, share: float, seed: int, *, labels: Sequence[Any] | Ints | None = None
+    rows: int, share: float, seed: int, *, labels: Sequence[Any] | Ints | Labels | None = None
 ) -> tuple[Ints, Ints]:
     """Choose rows at random, a function of the seed; of each label about the same share.
 
@@ -52,13 +53,10 @@ def hold_out(
     """
     if isinstance(share, bool) or not 0 <= share < 1:
         raise ConfigError(f"the share to hold out is {share!r}; expected a number in [0, 1)")
-    codes = np.zeros(rows, np.int64)
-    if labels is not None:
-        codes = np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1)
+    codes = np.zeros(rows, np.int64) if labels is None else label_codes(labels)[1]
     draw = generator(seed, "hold out")
-    held = []
-    for code in range(int(codes.max(initial=-1)) + 1):
-        own = draw.permutation(np.flatnonzero(codes == code))
-        held.append(own[: min(int(len(own) * share + 0.5), len(own) - 1)])
-    chosen = np.sort(np.concatenate(held)) if held else np.empty(0, np.int64)
-    return np.setdiff1d(np.arange(rows), chosen), chosen
+    stays = np.ones(rows, bool)
+    ends = np.cumsum(np.bincount(codes))
+    for own in np.split(np.argsort(codes, kind="stable"), ends[:-1]):  # of each label, rising
+        stays[draw.permutation(own)[: min(int(len(own) * share + 0.5), len(own) - 1)]] = False
+    return np.flatnonzero(stays), np.flatnonzero(~stays)

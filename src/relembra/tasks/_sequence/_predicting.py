@@ -10,9 +10,10 @@ import torch
 
 from relembra.data import Encoded, Inputs
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "vectors_in_order"]
 
 T = TypeVar("T")
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _ROWS, _CELLS = 256, 1 << 16  # a batch has at most so many rows and, but for a lone row, steps
@@ -46,6 +47,25 @@ def in_order(encoded: Encoded, answer: Callable[[Inputs], Sequence[T]]) -> list[
             found = answer(encoded.batch(rows))
             answers.update(zip(rows.tolist(), found, strict=True))
     return [answers[row] for row in range(len(encoded.lengths))]
+
+
+def vectors_in_order(
+    encoded: Encoded, answer: Callable[[Inputs], torch.Tensor], width: int
+) -> Floats:
+    """Return an answer of so many numbers for each row, as `in_order` does: (n, width) float64.
+
+    Examples
+    --------
+    >>> from relembra.data import Characters
+    >>> rows = Characters.fit(["abc"]).encode(["ab", "abc"])
+    >>> vectors_in_order(rows, lambda inputs: inputs.lengths[:, None], 1).tolist()
+    [[2.0], [3.0]]
+    """
+    answers = np.empty((len(encoded.lengths), width))
+    with torch.no_grad():
+        for rows in _batches(encoded.lengths):
+            answers[rows] = answer(encoded.batch(rows)).numpy()
+    return answers
 
 
 def _batches(lengths: Ints) -> list[Ints]:

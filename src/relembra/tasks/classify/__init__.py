@@ -11,6 +11,7 @@ from relembra.tasks.classify._evaluation import evaluate_all as evaluate_all
 from relembra.tasks.classify._job import ClassifyFiles as ClassifyFiles
 from relembra.tasks.classify._job import ClassifyJob as ClassifyJob
 from relembra.tasks.classify._job import baselines_of as baselines_of
+from relembra.tasks.classify._job import notes_of as notes_of
 from relembra.tasks.classify._job import run_classify as run_classify
 from relembra.tasks.classify._report import SCORE_HEADER as SCORE_HEADER
 from relembra.tasks.classify._report import build_report as build_report
@@ -46,6 +47,7 @@ __all__ = [
     "chunks_of",
     "defaults_for",
     "evaluate_all",
+    "notes_of",
     "read_labelled",
     "run_classify",
     "score_rows",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags, column_or_1d
+from sklearn.utils import Tags
 
 from relembra._errors import ConfigError, DataError
 from relembra.data import Feature
@@ -22,9 +23,9 @@ from relembra.tasks._sequence import (
     settle,
 )
 from relembra.tasks.classify._calibration import softmax
-from relembra.tasks.classify._features import fit_feature, holds_text, rows_of
+from relembra.tasks.classify._encoded_rows import EncodedRows
+from relembra.tasks.classify._features import holds_text, left_out, rows_of
 from relembra.tasks.classify._fitting import (
-    ClassWeight,
     Fitted,
     Recipe,
     class_scores,
@@ -35,6 +36,7 @@ from relembra.tasks.classify._ngram_fitting import longest_run
 from relembra.tasks.classify._saliency import Saliency, explain, pieces_of
 from relembra.tasks.classify._settings import DEFAULT_TRAINING, defaults_for
 from relembra.tasks.classify._stream import ClassStream
+from relembra.tasks.classify._targets import ClassWeight, classes_of, weights_by_class
 from relembra.training import Subscriber, Training
 
 __all__ = ["Classifier"]
@@ -93,6 +95,8 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         The settings that were used.
     fitted_
         The network, its temperature and the history of its training.
+    notes_
+        What was left out of very many texts, as sentences for people.
 
     Examples
     --------
@@ -148,7 +152,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X, y
-            See the class.
+            See the class; or what `prepared` made ready.
         directory
             Folder for checkpoints; None keeps none.
         resume, force
@@ -165,17 +169,19 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         OutputExistsError
             The directory holds a checkpoint, and neither `resume` nor `force` is given.
         """
-        rows = rows_of(X)
-        self.classes_, truth = _classes(y, len(rows))
-        recipe = self.recipe_for(rows, self.classes_)
+        given = X if isinstance(X, EncodedRows) else rows_of(X)
+        self.classes_, truth = classes_of(y, len(given))
+        recipe = self.recipe_for(given, self.classes_)
+        rows = given.rows if isinstance(given, EncodedRows) else given
         if isinstance(rows, np.ndarray):
             self.n_features_in_ = _width(rows)
         self.class_counts_ = np.bincount(truth, minlength=len(self.classes_))
-        self.feature_ = fit_feature(self.features, rows)
+        data = self._encoded(given)
+        self.feature_ = data.feature
         self.recipe_ = recipe
         self.fitted_ = fit_network(
-            self.feature_,
-            self.feature_.encode(rows),
+            data.feature,
+            data.encoded,
             truth,
             len(self.classes_),
             recipe,
@@ -184,7 +190,20 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             force=force,
             subscribers=subscribers,
         )
+        own = left_out(data.feature, rows) if isinstance(self.features, str) else []
+        self.notes_ = (*own, *self.fitted_.notes)
         return self
+
+    def prepared(self, rows: Any, truth: Any, folder: Path) -> tuple[Any, Any]:
+        """Encode rows, once for many models: see the base class."""
+        return self._encoded(rows), truth
+
+    def _encoded(self, rows: Any) -> EncodedRows:
+        """Encode what `fit` was given; what was encoded already is returned as it is."""
+        if not isinstance(rows, EncodedRows):
+            return EncodedRows.fit(self.features, rows)
+        rows.check(self)
+        return rows
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:  # noqa: N803
         """Return the most likely label of each row, (n,)."""
@@ -211,7 +230,11 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
 
     def _scores(self, X: Any) -> Floats:  # noqa: N803
         self._check_fitted()
-        encoded = self.feature_.encode(rows_of(X))
+        ready = isinstance(X, EncodedRows)
+        if ready and X.feature is self.feature_:
+            encoded = X.encoded
+        else:
+            encoded = self.feature_.encode(X.rows if ready else rows_of(X))
         return class_scores(self.fitted_.network, encoded) / self.fitted_.temperature
 
     def stream(self) -> ClassStream:
@@ -291,7 +314,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             raise ConfigError(
                 f"ngrams is {self.ngrams!r}; expected 'auto', or a whole number of 0 or more"
             )
-        symbols = holds_text(rows)
+        symbols = holds_text(rows.rows if isinstance(rows, EncodedRows) else rows)
         if not isinstance(self.features, str):
             symbols = longest_run(self.features) > 0
         usual = defaults_for(len(rows), symbols=symbols)
@@ -301,7 +324,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             pooling=usual.pooling if self.pooling is None else self.pooling,
             training=settle(self.training, usual.training),
             ngrams=self.ngrams,
-            class_weight=_by_class(self.class_weight, np.asarray(classes)),
+            class_weight=weights_by_class(self.class_weight, np.asarray(classes)),
             validation=usual.validation if self.validation is None else self.validation,
             calibrate=self.calibrate,
         )
@@ -341,6 +364,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     def _restore(self, saved: SavedModel) -> None:
         self.classes_ = np.array(saved.config["classes"])
         self.class_counts_ = np.array(saved.config["class_counts"])
+        self.notes_ = ()
         if isinstance(self.class_weight, dict):  # JSON has made text of the labels
             named = {str(label): label for label in self.classes_.tolist()}
             self.class_weight = {named[n]: weight for n, weight in self.class_weight.items()}
@@ -358,40 +382,3 @@ def _width(rows: np.ndarray[Any, Any]) -> int:
         )
     width: int = rows.shape[-1]
     return width
-
-
-def _by_class(weights: ClassWeight, classes: np.ndarray[Any, Any]) -> ClassWeight:
-    """Return weights by label as those of the classes, (K,).
-
-    Raises
-    ------
-    ConfigError
-        There is a weight for a label that the data does not have.
-    """
-    if not isinstance(weights, dict):
-        return weights
-    known = classes.tolist()
-    strange = [label for label in weights if label not in known]
-    if strange:
-        raise ConfigError(f"class_weight has {strange[0]!r}; the labels are {known}")
-    return tuple(float(weights.get(label, 1.0)) for label in known)
-
-
-def _classes(y: Any, rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return the labels, sorted, and the number of each row's label (n,)."""
-    if y is None:
-        raise DataError("Classifier requires y to be passed, but the target y is None")
-    given = np.asarray(y)
-    if given.ndim == 2 and given.shape[1] == 1:
-        given = column_or_1d(given, warn=True)
-    if given.ndim != 1 or len(given) != rows:
-        raise DataError(f"y has shape {given.shape}; expected ({rows},), a label for each row of X")
-    if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
-        raise DataError(
-            "y has numbers that are not whole. Unknown label type: continuous; give whole numbers "
-            "or text as labels"
-        )
-    classes, truth = np.unique(given, return_inverse=True)
-    if len(classes) < 2:
-        raise DataError(f"y has {len(classes)} class; expected two or more")
-    return classes, truth.reshape(-1).astype(np.int64)

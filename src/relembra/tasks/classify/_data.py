@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 from relembra._errors import DataError
-from relembra.data import find_files, medium_of, open_texts, read_files, read_frames, read_texts
+from relembra.data import (
+    Labels,
+    find_files,
+    medium_of,
+    open_texts,
+    read_files,
+    read_frames,
+    read_texts,
+)
 from relembra.tasks._sequence import hold_out
 from relembra.tasks.classify._features import subset
 
@@ -25,20 +33,20 @@ _CHUNK, _FILES = 4096, 256
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
-    """Rows in memory, as `Classifier` takes them.
+    """Rows as `Classifier` takes them; what does not fit into memory lies in a temporary file.
 
     Attributes
     ----------
     rows
-        Texts, a `Ragged` of frames, or paths of recordings, images or clips.
+        `Texts`, a `Ragged` of frames, or paths of recordings, images or clips.
     labels
-        (n,) text; None where none were asked for, or the file has none.
+        (n,) text, `Labels` or an array; None where none were asked for, or the file has none.
     notes
         How the file was understood, as sentences for people.
     """
 
     rows: Any
-    labels: np.ndarray[Any, Any] | None
+    labels: Labels | np.ndarray[Any, Any] | None
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -103,7 +111,7 @@ def read_labelled(
         return LabelledRows(files.files, np.array(files.labels), files.notes)
     if not is_frames(path):
         found = read_texts(path, text=text, label=label)
-        return LabelledRows(found.texts, np.array(found.labels), found.notes)
+        return LabelledRows(found.texts, found.labels, found.notes)
     frames = read_frames(path, part=part)
     if frames.labels is None:
         raise DataError("the sequences have no labels", path=path)

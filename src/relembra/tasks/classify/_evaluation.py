@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from relembra._errors import DataError
-from relembra.evaluation import (
-    ClassificationScores,
-    classification_scores,
-    expected_calibration_error,
-)
+from relembra.data import label_codes
+from relembra.evaluation import ClassificationScores, calibration_error, classification_scores
+from relembra.tasks.classify._features import subset
 
 __all__ = ["Evaluation", "Predictor", "evaluate_all"]
 
@@ -21,6 +19,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _LEAST = 1e-12
+_CELLS = 1 << 24  # probabilities at once
 
 
 class Predictor(Protocol):
@@ -50,8 +49,10 @@ class Evaluation:
         Mean negative logarithm of the true label's probability.
     labels
         The K labels, in the order of the tables.
-    truth, chances
-        (n,) the true labels, as numbers, and (n, K) probabilities.
+    truth, answers
+        (n,) the true labels and the most likely ones, as numbers.
+    confidence
+        (n,) the probability of each answer.
     """
 
     name: str
@@ -60,7 +61,8 @@ class Evaluation:
     log_loss: float
     labels: list[Any]
     truth: Ints
-    chances: Floats
+    answers: Ints
+    confidence: Floats
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as JSON values."""
@@ -76,9 +78,8 @@ class Evaluation:
 
     def mistakes(self, most: int) -> list[int]:
         """Return numbers of the rows with wrong answers, the most confident ones first."""
-        guess = self.chances.argmax(1)
-        wrong = np.flatnonzero(guess != self.truth)
-        order = np.argsort(-self.chances[wrong, guess[wrong]], kind="stable")
+        wrong = np.flatnonzero(self.answers != self.truth)
+        order = np.argsort(-self.confidence[wrong], kind="stable")
         return [int(row) for row in wrong[order][:most]]
 
 
@@ -99,30 +100,46 @@ def evaluate_all(
     DataError
         There are no rows.
     """
-    given = np.asarray(labels)
-    if not len(given):
+    names, codes = label_codes(labels)
+    if not len(codes):
         raise DataError("there are no rows to score")
-    return [_evaluate(name, model, rows, given) for name, model in models]
+    return [_evaluate(name, model, rows, names, codes) for name, model in models]
 
 
-def _evaluate(name: str, model: Predictor, rows: Any, given: np.ndarray[Any, Any]) -> Evaluation:
+def _evaluate(
+    name: str, model: Predictor, rows: Any, names: np.ndarray[Any, Any], codes: Ints
+) -> Evaluation:
     known = np.asarray(model.classes_)
-    if known.dtype.kind != given.dtype.kind:  # labels of a table are text
-        known, given = known.astype(str), given.astype(str)
-    every = np.concatenate([known, np.setdiff1d(given, known)])
-    order = np.argsort(every, kind="stable")
-    every = every[order]
-    chances = np.zeros((len(given), len(every)))  # a label that training never saw has no chance
-    chances[:, np.searchsorted(every, known)] = model.predict_proba(rows)
-    truth = np.searchsorted(every, given)
-    scores = classification_scores(every[truth], every[chances.argmax(1)], every.tolist())
-    own = np.maximum(chances[np.arange(len(truth)), truth], _LEAST)
+    if known.dtype.kind != names.dtype.kind:  # labels of a table are text
+        known, names = known.astype(str), names.astype(str)
+    every = np.concatenate([known, np.setdiff1d(names, known)])
+    every = every[np.argsort(every, kind="stable")]
+    truth, columns = np.searchsorted(every, names)[codes], np.searchsorted(every, known)
+    answers, confidence = np.empty(len(truth), np.int64), np.empty(len(truth))
+    own = np.empty(len(truth))  # the probability of the true label
+    pieces = _slices(len(truth), len(every))
+    for some in pieces:
+        part = rows if len(pieces) == 1 else subset(rows, np.arange(some.start, some.stop))
+        chances = np.zeros((some.stop - some.start, len(every)))
+        chances[:, columns] = model.predict_proba(part)  # what training never saw has no chance
+        answers[some], confidence[some] = chances.argmax(1), chances.max(1)
+        own[some] = chances[np.arange(len(chances)), truth[some]]
+    scores = classification_scores(truth, answers, range(len(every)))
+    labels = every.tolist()
+    named = tuple(one._replace(label=labels[one.label]) for one in scores.classes)
     return Evaluation(
         name=name,
-        scores=scores,
-        calibration=expected_calibration_error(truth, chances),
-        log_loss=float(-np.log(own).mean()),
-        labels=every.tolist(),
+        scores=replace(scores, classes=named),
+        calibration=calibration_error(answers == truth, confidence),
+        log_loss=float(-np.log(np.maximum(own, _LEAST)).mean()),
+        labels=labels,
         truth=truth,
-        chances=chances,
+        answers=answers,
+        confidence=confidence,
     )
+
+
+def _slices(rows: int, classes: int) -> list[slice]:
+    """Return pieces of the rows whose probabilities are held at once; few rows are one piece."""
+    step = max(_CELLS // classes, 1)
+    return [slice(begin, min(begin + step, rows)) for begin in range(0, rows, step)]

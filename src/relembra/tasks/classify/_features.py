@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,48 @@ from relembra.data import (
     Ragged,
     Subwords,
     Symbols,
+    Texts,
+    Vocabulary,
     WordCharacters,
     Words,
     is_path,
     medium_of,
 )
 
-__all__ = ["FEATURES", "Media", "fit_feature", "holds_text", "rows_of"]
+__all__ = ["FEATURES", "Media", "fit_feature", "holds_text", "left_out", "rows_of", "subset"]
 
-_TEXT: dict[str, Any] = {
-    "words": Words,
-    "characters": Characters,
-    "words+characters": WordCharacters,
-    "subwords": Subwords,
-    "symbols": Symbols,
+_MOST_WORDS, _TAKEN = 1 << 18, 1 << 16  # of more different words so many are known: each has a
+# vector, ten times over while it is trained
+_MOST_BYTES = 1 << 28  # of texts from which pieces of words are learnt
+
+
+def _fit_words(texts: Any) -> Words:
+    return _known(Words.fit(texts, size=_MOST_WORDS + 1))
+
+
+def _fit_word_characters(texts: Any) -> WordCharacters:
+    feature = WordCharacters.fit(texts, size=_MOST_WORDS + 1)
+    return replace(feature, words=_known(feature.words))
+
+
+def _known(words: Words) -> Words:
+    """Return words without the rare ones, where they are too many."""
+    known = words.vocabulary.known
+    if len(known) <= _MOST_WORDS:
+        return words
+    return replace(words, vocabulary=Vocabulary(known[:_TAKEN]))
+
+
+def _fit_subwords(texts: Any) -> Subwords:
+    return Subwords.fit(texts[:: _stride(texts)])
+
+
+_TEXT: dict[str, Callable[[Any], Feature]] = {
+    "words": _fit_words,
+    "characters": Characters.fit,
+    "words+characters": _fit_word_characters,
+    "subwords": _fit_subwords,
+    "symbols": Symbols.fit,
 }
 
 _MEDIA: dict[str, Callable[[Any], Feature]] = {
@@ -53,14 +82,14 @@ FEATURES = ("auto", *_TEXT, "frames", *_MEDIA)
 
 
 def rows_of(X: Any) -> Any:  # noqa: N803  scikit-learn's name
-    """Return texts and paths as a list, numbers as an array, a list of arrays or a `Ragged`.
+    """Return texts and paths as a list or `Texts`, numbers as an array, arrays or a `Ragged`.
 
     Raises
     ------
     DataError
         It is neither.
     """
-    if isinstance(X, Ragged):
+    if isinstance(X, Ragged | Texts):
         return X
     if is_path(X):
         raise DataError("got one text or path; expected a list of them: put it into brackets")
@@ -89,7 +118,7 @@ def _numbers(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def holds_text(rows: Any) -> bool:
     """Tell whether rows are texts, or lists of words, rather than numbers."""
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list | Texts) or not rows:
         return False
     first = rows[0]
     return isinstance(first, str) or (
@@ -129,8 +158,22 @@ def fit_feature(name: str | Feature, rows: Any) -> Feature:
         raise ConfigError(f"features={name!r} does not fit X, which holds {what}")
     if name == "frames":
         return Frames.fit(rows)
-    feature: Feature = _TEXT[name].fit(rows)
-    return feature
+    return _TEXT[name](rows)
+
+
+def left_out(feature: Feature, rows: Any) -> list[str]:
+    """Return what `fit_feature` did not learn from very many texts, as sentences for people."""
+    words = feature.words if isinstance(feature, WordCharacters) else feature
+    if isinstance(words, Words) and len(words.vocabulary.known) == _TAKEN:
+        return [f"words: the {_TAKEN:,} most frequent ones are known, all others are unknown"]
+    if isinstance(feature, Subwords) and _stride(rows) > 1:
+        return [f"pieces of words: learnt from one text in {_stride(rows)}"]
+    return []
+
+
+def _stride(texts: Any) -> int:
+    """Return of how many texts one is learnt from."""
+    return int(texts.sizes.sum()) // _MOST_BYTES + 1 if isinstance(texts, Texts) else 1
 
 
 def _guess(rows: Any) -> str:
@@ -153,8 +196,8 @@ def _holds_paths(rows: Any) -> bool:
 
 def subset(rows: Any, indices: Sequence[int] | np.ndarray[Any, Any]) -> Any:
     """Return some rows, in the given order."""
-    if isinstance(rows, Ragged):
-        return rows.take(indices)
     if isinstance(rows, np.ndarray):
         return rows[indices]
+    if hasattr(rows, "take"):
+        return rows.take(indices)
     return [rows[i] for i in indices]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,18 +22,19 @@ from relembra.tasks._sequence import (
     SequenceBatches,
     fingerprint,
     hold_out,
-    in_order,
+    vectors_in_order,
 )
 from relembra.tasks.classify._calibration import fit_mixture, fit_temperature, log_softmax
+from relembra.tasks.classify._encoded_rows import SomeRows
 from relembra.tasks.classify._network import SequenceNetwork
-from relembra.tasks.classify._ngram_fitting import fit_ngrams, longest_run
+from relembra.tasks.classify._ngram_fitting import fit_ngrams, longest_run, rows_to_look_at
+from relembra.tasks.classify._targets import ClassWeight
 from relembra.training import History, State, Subscriber, Training, fit
 
-__all__ = ["ClassWeight", "Fitted", "Recipe", "class_scores", "fit_network", "make_network"]
+__all__ = ["Fitted", "Recipe", "class_scores", "fit_network", "make_network"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
-ClassWeight = Literal["balanced"] | Mapping[Any, float] | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Fitted:
     network: SequenceNetwork
     temperature: float
     history: History | None
+    notes: tuple[str, ...] = ()  # what was left out
 
 
 class _Objective:
@@ -113,7 +115,7 @@ def fit_network(
         batch_size=training.batch_size,
         seed=training.seed,
     )
-    held_rows = _Rows(encoded, held)
+    held_rows = SomeRows(encoded, held)
 
     def validate() -> float:
         found = log_softmax(class_scores(network, held_rows))
@@ -133,12 +135,13 @@ def fit_network(
         subscribers=subscribers,
     )
     longest = longest_run(feature) if recipe.ngrams == "auto" else recipe.ngrams
+    notes: tuple[str, ...] = ()
     if longest and longest_run(feature):
-        _add_ngrams(network, feature, encoded, truth, (kept, held), longest, recipe)
+        notes = _add_ngrams(network, feature, encoded, truth, (kept, held), longest, recipe)
     temperature = 1.0
     if recipe.calibrate and len(held) and network.ngrams is None:
         temperature = fit_temperature(class_scores(network, held_rows), truth[held])
-    return Fitted(network, temperature, history)
+    return Fitted(network, temperature, history, notes)
 
 
 def _add_ngrams(
@@ -149,53 +152,40 @@ def _add_ngrams(
     parts: tuple[Ints, Ints],
     longest: int,
     recipe: Recipe,
-) -> None:
-    """Put n-grams beside a trained network; the held-out rows say how much of either counts."""
+) -> tuple[str, ...]:
+    """Put n-grams beside a trained network; the held-out rows say how much of either counts.
+
+    Returns what they did not learn from, as sentences.
+    """
     kept, held = parts
     classes = network.head.out_features
     some: dict[str, Any] = {"longest": longest, "class_weight": _by_code(recipe.class_weight)}
     found = fit_ngrams(feature, encoded, truth, classes, kept, **some)
     if found is None:
-        return
+        return ()
     path = found
     judged = held if recipe.calibrate else held[:0]
-    rows = _Rows(encoded, judged)
-    straight = in_order(rows, lambda inputs: path(inputs.values["ids"], inputs.lengths))
-    own = torch.stack(straight).double().numpy() if straight else np.empty((0, classes))
-    deep, wide = fit_mixture(class_scores(network, rows), own, truth[judged])
+    rows = SomeRows(encoded, judged)
+    straight = vectors_in_order(rows, lambda i: path(i.values["ids"], i.lengths), classes)
+    deep, wide = fit_mixture(class_scores(network, rows), straight, truth[judged])
     with torch.no_grad():
         for parameter in network.head.parameters():
             parameter.mul_(deep)
+    every = np.arange(len(truth))
     if len(held):  # what the network did not learn from, the n-grams may
-        every = np.arange(len(truth))
         path = fit_ngrams(feature, encoded, truth, classes, every, **some) or path
     path.scale(wide)
     network.ngrams = path
+    looked_at = len(rows_to_look_at(encoded, truth, every))
+    if looked_at == len(truth):
+        return ()
+    return (f"n-grams: learnt from {looked_at:,} of {len(truth):,} rows, evenly chosen",)
 
 
 def class_scores(network: SequenceNetwork, encoded: Encoded) -> Floats:
     """Return (n, K) scores before the softmax, float64; a row's bits are its own."""
     network.eval()
-    rows = in_order(encoded, network)
-    if not rows:
-        return np.empty((0, network.head.out_features))
-    return torch.stack(rows).double().numpy()
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Some of the rows of something encoded."""
-
-    encoded: Encoded
-    rows: Ints
-
-    @property
-    def lengths(self) -> Ints:
-        lengths: Ints = self.encoded.lengths[self.rows]
-        return lengths
-
-    def batch(self, indices: Any) -> Any:
-        return self.encoded.batch(self.rows[indices])
+    return vectors_in_order(encoded, network, network.head.out_features)
 
 
 def _by_code(weights: ClassWeight) -> Any:

@@ -11,12 +11,13 @@ from relembra.tasks._sequence import JobFiles, check_free, networks_of, parts_of
 from relembra.tasks.classify._baselines import BagOfWords, Majority
 from relembra.tasks.classify._classifier import Classifier
 from relembra.tasks.classify._data import LabelledRows
+from relembra.tasks.classify._encoded_rows import EncodedRows
 from relembra.tasks.classify._evaluation import Evaluation, Predictor, evaluate_all
 from relembra.tasks.classify._features import holds_text
 from relembra.tasks.classify._report import build_report
 from relembra.training import Subscriber
 
-__all__ = ["ClassifyFiles", "ClassifyJob", "baselines_of", "run_classify"]
+__all__ = ["ClassifyFiles", "ClassifyJob", "baselines_of", "notes_of", "run_classify"]
 
 
 class ClassifyFiles(JobFiles):
@@ -25,12 +26,16 @@ class ClassifyFiles(JobFiles):
 
 @dataclass(frozen=True)
 class ClassifyJob:
-    """What a classify job found and wrote: the model's evaluation first, then the baselines'."""
+    """What a classify job found and wrote: the model's evaluation first, then the baselines'.
+
+    The notes say what was left out of very many texts.
+    """
 
     model: Classifier
     found: list[Evaluation]
     held_out: str
     files: ClassifyFiles
+    notes: tuple[str, ...] = ()
 
 
 def run_classify(
@@ -75,7 +80,8 @@ def run_classify(
     OutputExistsError
         A result is there, and neither `resume` nor `force` is given.
     DataError
-        The data cannot be used.
+        The data cannot be used: no row of it, those to score on among them, is read after training
+        has begun.
     """
     check_free(files, resume=resume, force=force)
     if data.labels is None or (test is not None and test.labels is None):
@@ -83,17 +89,26 @@ def run_classify(
     data, test, what = parts_of(data, test, share, classifier.seed)
     model = classifier.settled(data.rows)
     networks = networks_of(model, compare)
-    train_all(
-        networks, data.rows, data.labels, files, resume=resume, force=force, watch=watch, say=say
-    )
+    rows = EncodedRows.fit(model.features, data.rows)
+    judged = rows.others(test.rows)  # a file that cannot be read is told now, not after training
+    train_all(networks, rows, data.labels, files, resume=resume, force=force, watch=watch, say=say)
     models: list[tuple[str, Predictor]] = [(one.named(name), one) for name, one in networks]
     models += baselines_of(model, data, say)
-    found = evaluate_all(models, test.rows, test.labels)
+    notes = notes_of(models)
+    for note in notes:
+        say(note)
+    found = evaluate_all(models, judged, test.labels)
     model.save(files.model, force=force or resume)
     held_out = f"rows {what}"
-    report = build_report(title, model, test, found, held_out)
+    report = build_report(title, model, test, found, held_out, notes)
     report.write(files.report, force=force or resume)
-    return ClassifyJob(model, found, held_out, files)
+    return ClassifyJob(model, found, held_out, files, notes)
+
+
+def notes_of(models: Sequence[tuple[str, Predictor]]) -> tuple[str, ...]:
+    """Return what models left out of their training data, each sentence once."""
+    every = [note for _, one in models for note in getattr(one, "notes_", ())]
+    return tuple(dict.fromkeys(every))
 
 
 def baselines_of(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ import torch
 from relembra.data import Characters, Encoded, Feature, Subwords, WordCharacters, Words
 from relembra.tasks.classify._ngrams import NGramPath, NGramTable
 
-__all__ = ["fit_ngrams", "longest_run"]
+__all__ = ["fit_ngrams", "longest_run", "rows_to_look_at"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -23,6 +23,8 @@ _PIECES = (2, 5)  # characters in a piece of a word, its edges counted
 _CHUNK = 512
 _MOST_WEIGHTS = 1 << 23  # numbers in the table of one length
 _MOST_STEPS = 1 << 23  # symbols that are looked at; of more, whole rows are left out
+_MANY = 1 << 25  # symbols with which memory for two gigabytes of numbers would not be there:
+_FEW_STEPS, _FEW_WEIGHTS = 1 << 21, 1 << 20
 
 
 def longest_run(feature: Feature) -> int:
@@ -69,32 +71,46 @@ def fit_ngrams(
     from sklearn.linear_model import LogisticRegression
 
     symbols = int(feature.size)  # type: ignore[attr-defined]
-    rows = _some(encoded, truth, rows)
+    most = (_FEW_WEIGHTS if _are_many(encoded, rows) else _MOST_WEIGHTS) // (classes + 1)
+    rows = rows_to_look_at(encoded, truth, rows)
     of_row, ids = _symbols(encoded, rows)
     truth = truth[rows]
-    runs = _Runs(of_row, ids, symbols, longest, _MOST_WEIGHTS // (classes + 1))
+    runs = _Runs(of_row, ids, symbols, longest, most)
     counts = sparse.hstack([runs.counts(n, len(rows)) for n in range(longest)]).tocsr()
     if not counts.shape[1]:
         return None
-    norm = sparse.diags(1 / np.sqrt(np.maximum(np.asarray(counts.sum(1)).ravel(), 1)))
-    scale = _scale(counts, truth, classes)
-    parts = [norm @ counts @ sparse.diags(scale)]
-    spelling = _spelling(feature, runs.codes[0])
+    scale = _scale(_tally([counts], truth, classes), len(rows))
+    words, spelling = counts[:, : len(runs.codes[0])], _spelling(feature, runs.codes[0])
+    codes = runs.codes
+    del runs
     if spelling is not None:
-        pieces = runs.counts(0, len(rows)) @ spelling
-        often = np.flatnonzero(np.asarray((pieces > 0).sum(0)).ravel() > 1)
-        spelling = spelling[:, often]
-        spelling = spelling @ sparse.diags(_SPELLING * _scale(pieces[:, often], truth, classes))
-        parts.append(norm @ runs.counts(0, len(rows)) @ spelling)
+        spelling = _weighted(spelling, words, truth, classes, most)
+    vectors = _vectors(counts, scale, words, spelling)
+    del counts, words
     model = LogisticRegression(C=_STRENGTH, max_iter=200, class_weight=class_weight)
-    model.fit(sparse.hstack(parts).tocsr(), truth)
+    model.fit(vectors, truth)
     weights, bias = model.coef_.T, model.intercept_
     if classes == 2:
         weights, bias = weights * [-0.5, 0.5], bias * [-0.5, 0.5]
     found = weights[: len(scale)] * scale[:, None]
     if spelling is not None:
-        found[: len(runs.codes[0])] += spelling @ weights[len(scale) :]
-    return NGramPath(torch.from_numpy(bias).float(), _tables(runs.codes, found), symbols)
+        found[: len(codes[0])] += spelling @ weights[len(scale) :]
+    return NGramPath(torch.from_numpy(bias).float(), _tables(codes, found), symbols)
+
+
+def rows_to_look_at(encoded: Encoded, truth: Ints, rows: Ints) -> Ints:
+    """Return as many of the rows as n-grams are learnt from, of each class about the same share."""
+    most = _FEW_STEPS if _are_many(encoded, rows) else _MOST_STEPS
+    stride = int(encoded.lengths[rows].sum()) // most + 1
+    if stride == 1:
+        return rows
+    sorted_rows = rows[np.argsort(truth[rows], kind="stable")]
+    firsts = np.unique(truth[sorted_rows], return_index=True)[1]
+    return sorted_rows[np.union1d(np.arange(0, len(rows), stride), firsts)]
+
+
+def _are_many(encoded: Encoded, rows: Ints) -> bool:
+    return int(encoded.lengths[rows].sum()) >= _MANY
 
 
 def _tables(codes: Sequence[Ints], weights: Floats) -> list[NGramTable]:
@@ -105,16 +121,6 @@ def _tables(codes: Sequence[Ints], weights: Floats) -> list[NGramTable]:
         tables.append(NGramTable(torch.from_numpy(own), counted))
         begin += len(own)
     return tables
-
-
-def _some(encoded: Encoded, truth: Ints, rows: Ints) -> Ints:
-    """Return as many of the rows as are looked at, of each class about the same share."""
-    stride = int(encoded.lengths[rows].sum()) // _MOST_STEPS + 1
-    if stride == 1:
-        return rows
-    sorted_rows = rows[np.argsort(truth[rows], kind="stable")]
-    firsts = np.unique(truth[sorted_rows], return_index=True)[1]
-    return sorted_rows[np.union1d(np.arange(0, len(rows), stride), firsts)]
 
 
 def _symbols(encoded: Encoded, rows: Ints) -> tuple[Ints, Ints]:
@@ -148,8 +154,7 @@ class _Runs:
             code = np.where((before >= 0) & (ids > 1), before * symbols + ids, -1)
             known, places, counts = np.unique(code, return_inverse=True, return_counts=True)
             counts[known < 0] = 0
-            while np.count_nonzero(counts >= least) > most:
-                least += 1
+            least = _least(counts, most, least)
             kept = counts >= least
             renumbered = np.where(kept, np.cumsum(kept) - 1, -1)
             self.codes.append(known[kept])
@@ -166,19 +171,102 @@ class _Runs:
         return sparse.coo_matrix(entries, shape=(rows, len(self.codes[length]))).tocsr()
 
 
-def _scale(counts: Any, truth: Ints, classes: int) -> Floats:
+def _least(counts: Any, most: int, least: int) -> int:
+    """Return the least count, no lower than one, that at most so many reach."""
+    while np.count_nonzero(counts >= least) > most:
+        least += 1
+    return least
+
+
+class _Tally(NamedTuple):
+    """How often the columns of a matrix of counts (n, M) occur."""
+
+    spread: Floats  # (M,) in how many rows
+    total: Floats  # (M,)
+    own: Floats  # (K, M) in the rows of each class
+
+
+def _tally(blocks: Iterable[Any], truth: Ints, classes: int) -> _Tally:
+    """Count the columns of a matrix that comes some rows at a time; whole numbers, so exact."""
+    spread: Any = 0.0
+    own: list[Any] = [0.0] * classes
+    begin = 0
+    for block in blocks:
+        theirs = truth[begin : begin + block.shape[0]]
+        begin += block.shape[0]
+        spread = spread + np.asarray((block > 0).sum(0)).ravel()
+        for place in range(classes):
+            own[place] = own[place] + np.asarray(block[theirs == place].sum(0)).ravel()
+    return _Tally(spread, np.sum(own, 0), np.asarray(own))
+
+
+def _scale(tally: _Tally, rows: int) -> Floats:
     """Return what the columns of (n, M) are multiplied by, (M,)."""
-    rows = counts.shape[0]
-    spread = np.asarray((counts > 0).sum(0)).ravel()
-    rarity = _RARITY * (np.log((1 + rows) / (1 + spread)) + 1)
-    total = np.asarray(counts.sum(0)).ravel()
-    ratios = np.zeros(counts.shape[1])
-    for place in range(classes):
-        own = np.asarray(counts[truth == place].sum(0)).ravel()
-        inside, outside = own + 1, total - own + 1
+    rarity = _RARITY * (np.log((1 + rows) / (1 + tally.spread)) + 1)
+    ratios = np.zeros(len(tally.total))
+    for own in tally.own:
+        inside, outside = own + 1, tally.total - own + 1
         ratios += np.log(inside / inside.sum() * (outside.sum() / outside)) ** 2
-    scale: Floats = np.sqrt(rarity**2 + ratios / classes)
+    scale: Floats = np.sqrt(rarity**2 + ratios / len(tally.own))
     return scale
+
+
+def _weighted(spelling: Any, words: Any, truth: Ints, classes: int, most: int) -> Any:
+    """Return the pieces (M, P) that stand in more than one of the rows of words, scaled.
+
+    They are so many at most, the frequent ones.
+    """
+    from scipy import sparse
+
+    rows = words.shape[0]
+    blocks = (words[some] @ spelling for some in _slices(rows))
+    tally = _tally(blocks, truth, classes)
+    often = np.flatnonzero(tally.spread >= _least(tally.spread, most, 2))
+    scale = _scale(_Tally(*(column[..., often] for column in tally)), rows)
+    return spelling[:, often] @ sparse.diags(_SPELLING * scale)
+
+
+def _vectors(counts: Any, scale: Floats, words: Any, spelling: Any) -> Any:
+    """Return what is learnt from, (n, F): runs, and pieces of words where there is a spelling."""
+    from scipy import sparse
+
+    norm = 1 / np.sqrt(np.maximum(np.asarray(counts.sum(1)).ravel(), 1))
+    some_rows = _slices(counts.shape[0])
+
+    def blocks() -> Iterator[Any]:
+        for some in some_rows:
+            own = sparse.diags(norm[some])
+            parts = [own @ counts[some] @ sparse.diags(scale)]
+            if spelling is not None:
+                parts.append(own @ words[some] @ spelling)
+            yield sparse.hstack(parts).tocsr()
+
+    most = counts.nnz
+    if spelling is not None:
+        most += sum((words[some] @ spelling).nnz for some in some_rows)
+    return _stacked(blocks(), most)
+
+
+def _stacked(blocks: Iterable[Any], most: int) -> Any:
+    """Return a sparse matrix of blocks of rows with so many entries at most, held but once."""
+    from scipy import sparse
+
+    data, columns, ends = np.empty(most), np.empty(most, np.int32), [np.zeros(1, np.int64)]
+    width = 0
+    for block in blocks:
+        begin, end = int(ends[-1][-1]), int(ends[-1][-1]) + block.nnz
+        data[begin:end], columns[begin:end] = block.data, block.indices
+        ends.append(begin + block.indptr[1:].astype(np.int64))
+        width = block.shape[1]
+    offsets = np.concatenate(ends)
+    end = int(offsets[-1])
+    if end < 1 << 31:
+        offsets = offsets.astype(np.int32)
+    return sparse.csr_matrix((data[:end], columns[:end], offsets), (len(offsets) - 1, width))
+
+
+def _slices(rows: int) -> list[slice]:
+    return [slice(begin, begin + _CHUNK) for begin in range(0, rows, _CHUNK)]
 
 
 def _spelling(feature: Feature, ids: Ints) -> Any:

@@ -66,7 +66,7 @@ def _percent(one: Evaluation) -> str:
 def _against(model: Evaluation, other: Evaluation) -> str:
     difference = model.scores.accuracy - other.scores.accuracy
     # Two standard errors of a difference between answers that are mostly the same.
-    wrong = (model.chances.argmax(1) != model.truth) != (other.chances.argmax(1) != other.truth)
+    wrong = (model.answers != model.truth) != (other.answers != other.truth)
     doubt = 2 * float(np.sqrt(max(wrong.mean() - difference**2, 0.0) / len(wrong)))
     figures = f"({_percent(model)} against {_percent(other)})"
     if abs(difference) <= doubt:
@@ -91,6 +91,7 @@ def build_report(
     data: LabelledRows,
     found: Sequence[Evaluation],
     held_out: str,
+    notes: Sequence[str] = (),
 ) -> Report:
     """Return the report, ready to be written.
 
@@ -106,6 +107,8 @@ def build_report(
         The model's evaluation first, then the baselines'.
     held_out
         What these rows are.
+    notes
+        What training left out, as sentences.
     """
     own = found[0]
     report = Report(
@@ -132,7 +135,7 @@ def build_report(
     )
     _add_mistakes(report, model, data, own)
     _add_training(report, model)
-    report.add_text("The data", list(data.notes) or ["It was given in memory."])
+    report.add_text("The data", [*(data.notes or ["It was given in memory."]), *notes])
     report.add_text("The model", _model_lines(model))
     return report
 
@@ -166,8 +169,7 @@ def _add_confusion(report: Report, own: Evaluation) -> None:
 
 
 def _reliability(own: Evaluation) -> list[list[str]]:
-    confidence = own.chances.max(1)
-    right = own.chances.argmax(1) == own.truth
+    confidence, right = own.confidence, own.answers == own.truth
     place = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
     rows = []
     for k in range(_BINS):
@@ -191,12 +193,10 @@ def _add_mistakes(report: Report, model: Classifier, data: LabelledRows, own: Ev
         return
     rows = []
     for row in worst:
-        guess = int(own.chances[row].argmax())
         what, why = _shown(model, data.rows[row])
-        rows.append(
-            [f"{row + 1:,}", what, str(own.labels[own.truth[row]]), str(own.labels[guess]),
-             f"{100 * own.chances[row, guess]:.0f} %", why]
-        )  # fmt: skip
+        truth, answer = own.labels[own.truth[row]], own.labels[own.answers[row]]
+        sure = f"{100 * own.confidence[row]:.0f} %"
+        rows.append([f"{row + 1:,}", what, str(truth), str(answer), sure, why])
     header = ("Row", "What", "True label", "Answer", "Confidence", "What spoke for the answer")
     report.add_table("The worst mistakes", header, rows, _WRONG)
 
