@@ -179,6 +179,42 @@ def test_what_cannot_be_used_is_named_and_leaves_nothing(train, folder, words, c
     assert not list(folder.glob("runs/*/*"))
 
 
+def test_what_is_left_out_of_many_texts_is_told(train, relembra, reviews, folder, monkeypatch):
+    monkeypatch.setattr("relembra.tasks.classify._baselines._MOST_BYTES", 500)
+    monkeypatch.setattr("relembra.tasks.classify._ngram_fitting._MOST_STEPS", 100)
+    outcome = train(reviews, "--no-compare", "--out", "few")
+    assert outcome.code == 0
+    notes = [line for line in outcome.out.splitlines() if "learnt from" in line]
+    assert [note.partition(":")[0] for note in notes] == [
+        "n-grams", "bag of words, logistic regression",
+    ]  # fmt: skip
+    found = json.loads(train(reviews, "--no-compare", "--out", "again", "--json").out)
+    assert found["notes"] == notes
+    model = "few/model.safetensors"
+    beside = relembra("evaluate", model, reviews, "--train", reviews, "--json", "--out", "scored")
+    (note,) = json.loads(beside.out)["notes"]
+    assert note.startswith("bag of words, logistic regression: learnt from ")
+    assert note in (folder / "scored" / "report.html").read_text()
+
+
+def test_rows_to_score_on_that_do_not_fit_are_told_before_training(train, folder):
+    with open("dna.tsv", "w") as file:
+        file.writelines(f"{'ACGT' * (i % 3 + 1)}\t{i % 2}\n" for i in range(40))
+    (folder / "other.tsv").write_text("text\tlabel\nACGT\t0\nACXT\t1\n")
+    np.savez("frames.npz", X=np.zeros((20, 5, 2)), y=np.arange(20) % 2)
+    np.savez("others.npz", X=np.zeros((4, 5, 3)), y=np.arange(4) % 2)
+    for words, message in (
+        (["dna.tsv", "--features", "symbols", "--test", "other.tsv"],
+         "sequence 2, position 3: 'X' is not in the alphabet"),
+        (["frames.npz", "--test", "others.npz"], "the frames have 3 channels; expected 2"),
+    ):  # fmt: skip
+        outcome = train(*words)
+        assert outcome.code == 2
+        assert message in outcome.err
+        assert "training:" not in outcome.out
+        assert not list(folder.glob("runs/*"))
+
+
 def test_models_are_sent_to_their_job(relembra, folder):
     from relembra.artifact import save_model
 

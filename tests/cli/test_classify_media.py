@@ -59,3 +59,42 @@ def test_a_file_that_cannot_be_read_is_named_in_one_line(relembra, folder) -> No
     assert outcome.err.count("\n") == 1
     outcome = relembra("train", "classify", "data", "--label", "x", *QUICK)
     assert "label 'x' was asked for; recordings and images have neither columns" in outcome.err
+
+
+def break_(path) -> str:
+    """Make a file unreadable, or the last image of a clip, and return what an error names."""
+    file = sorted(path.iterdir())[-1] if path.is_dir() else path
+    file.write_bytes(b"nothing of the kind")
+    return str(file)
+
+
+@pytest.mark.parametrize("make", [recordings, images, clips])
+def test_a_broken_file_leaves_nothing_wherever_it_is(make, relembra, folder, snapshot) -> None:
+    rows = [row for label in sorted(make(folder / "whole", 8).iterdir()) for row in label.iterdir()]
+    for row in rows:  # two of the eight are held out, one of each label
+        shutil.copytree("whole", "data")
+        name = break_(folder / "data" / row.relative_to(folder / "whole"))
+        before = snapshot()
+        outcome = relembra("train", "classify", "data", "--steps", "2", "--test-share", "0.25")
+        assert outcome.code == 2
+        assert outcome.err.startswith(f"error: {name.removeprefix(f'{folder}/')}: ")
+        assert outcome.err.count("\n") == 1
+        assert "training:" not in outcome.out
+        assert snapshot().keys() - before.keys() <= {"runs"}
+        shutil.rmtree("data")
+
+
+def test_a_broken_file_to_score_on_leaves_nothing(relembra, folder, snapshot) -> None:
+    recordings(folder / "data", 8)
+    recordings(folder / "test", 8)
+    name = break_(folder / "test" / "high" / "7.wav").removeprefix(f"{folder}/")
+    before = snapshot()
+    outcome = relembra("train", "classify", "data", "--test", "test", "--steps", "2", "--out", "x")
+    assert (outcome.code, snapshot()) == (2, before)
+    assert outcome.err.startswith(f"error: {name}: this is no readable recording")
+    (folder / "mine").mkdir()  # a folder that was there stays
+    outcome = relembra(
+        "train", "classify", "data", "--test", "test", "--steps", "2", "--out", "mine"
+    )
+    assert outcome.code == 2
+    assert snapshot().keys() - before.keys() == {"mine"}

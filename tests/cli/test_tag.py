@@ -191,3 +191,20 @@ def test_malformed_files_are_named_with_their_line(relembra, folder, name, text,
     assert message.replace(", line", ":").split(": ")[-1] in done.err
     assert "line" in message and name in done.err
     assert not (folder / "runs").exists()
+
+
+def test_frames_to_score_on_that_do_not_fit_are_told_before_training(relembra, folder) -> None:
+    frames, tags = np.zeros((20, 5, 2)), np.tile([0, 1, 1, 0, 1], (20, 1))
+    np.savez("frames.npz", X=frames, y=tags)
+    np.savez("wider.npz", X=np.zeros((4, 5, 3)), y=tags[:4])
+    frames[3, 2, 1] = np.nan
+    np.savez("gaps.npz", X=frames, y=tags)
+    for name, message in (
+        ("wider", "3 channels; expected 2"),
+        ("gaps", "row 4, step 3, channel 2"),
+    ):
+        done = relembra("train", "tag", "frames.npz", "--test", f"{name}.npz", *QUICK)
+        assert done.code == 2
+        assert message in done.err
+        assert "training:" not in done.out
+        assert not list(folder.glob("runs/*"))

@@ -13,6 +13,7 @@ from relembra.evaluation import MostFrequentTag
 from relembra.tasks._sequence import JobFiles, check_free, networks_of, parts_of, train_all
 from relembra.tasks.tag._data import TagData
 from relembra.tasks.tag._evaluation import TagScores, tag_scores
+from relembra.tasks.tag._inputs import rows_of
 from relembra.tasks.tag._report import build_report
 from relembra.tasks.tag._tagger import Tagger
 from relembra.training import Subscriber
@@ -76,7 +77,7 @@ def run_tag(
     OutputExistsError
         A result is there, and neither `resume` nor `force` is given.
     DataError
-        The data cannot be used.
+        The data cannot be used; that to score on is looked at before training begins.
     """
     check_free(files, resume=resume, force=force)
     if data.tags is None or (test is not None and test.tags is None):
@@ -84,9 +85,9 @@ def run_tag(
     data, test, held_out = parts_of(data, test, share, tagger.training.seed)
     model: Tagger = clone(tagger)
     networks = networks_of(model, compare)
-    train_all(
-        networks, data.rows, data.tags, files, resume=resume, force=force, watch=watch, say=say
-    )
+    rows, truth = model.prepared(data.rows, data.tags, files.folder)
+    rows.feature.encode(rows_of(test.rows))
+    train_all(networks, rows, truth, files, resume=resume, force=force, watch=watch, say=say)
     found = [_scores(name, model, test, one.predict(test.rows)) for name, one in networks]
     found.append(score_baseline(model, data, test))
     model.save(files.model, force=force or resume)
