@@ -6,7 +6,9 @@ import torch
 from tests.tasks.test_classify import ramps, small
 
 from relembra import ConfigError
+from relembra.data import Symbols
 from relembra.nn import Trunk
+from relembra.tasks import Classifier
 from relembra.tasks._sequence import Embedding, Front, networks_of
 from relembra.tasks._sequence._front import places
 
@@ -72,3 +74,22 @@ def test_refusals():
     for wrong in ({"positions": 3}, {"positions": -2}, {"window": 0}, {"map_dropout": 1.0}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             Embedding(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("features", "rows", "positions", "convolutions"),
+    [
+        ("symbols", ["ACGT", "AAAA"], 32, 0),
+        (Symbols("ACGT"), ["ACGT", "AAA"], 0, 0),
+        ("characters", ["ACGT", "AAAA"], 0, 0),
+        ("auto", ["a film", "a song"], 0, 0),
+        ("auto", np.zeros((2, 5)), 0, 2),
+    ],
+)
+def test_what_follows_from_the_rows(features, rows, positions, convolutions):
+    found = Classifier(features).recipe_for(rows).embedding
+    assert (found.positions, found.convolutions) == (positions, convolutions)
+    model = Classifier(features).set_params(trunk__cell="feedforward", trunk__bidirectional=False)
+    assert model.recipe_for(rows).embedding.without_order() == model.recipe_for(rows).embedding
+    model.set_params(embedding__convolutions=1)  # unless it is asked for
+    assert model.recipe_for(rows).embedding.convolutions == 1

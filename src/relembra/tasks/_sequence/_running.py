@@ -7,7 +7,6 @@ from typing import Any, Protocol, Self, TypeVar
 
 from sklearn.base import clone
 
-from relembra._config import replace
 from relembra._random import derive
 from relembra.tasks._sequence._job_files import JobFiles
 from relembra.training import Subscriber
@@ -57,8 +56,7 @@ def networks_of(model: Model, compare: bool) -> list[tuple[str, Model]]:
     if compare and model.trunk.cell != "feedforward":
         other = clone(model)
         other.trunk = model.trunk.without_memory()
-        # Nor does it know where a step is, or see its neighbours.
-        other.embedding = replace(model.embedding, positions=0, convolutions=0)
+        other.embedding = model.embedding.without_order()
         networks.append(("without memory", other))
     return networks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relembra._config import config
+from relembra._config import config, replace
 from relembra._errors import ConfigError
 
 __all__ = ["DEFAULT_EMBEDDING", "Embedding"]
@@ -85,9 +85,7 @@ class Embedding:
                     f"Embedding.{name} is {value!r}; expected a whole number of {least} or more"
                 )
         if self.positions % 2:
-            raise ConfigError(
-                f"Embedding.positions is {self.positions}; expected an even number"
-            )
+            raise ConfigError(f"Embedding.positions is {self.positions}; expected an even number")
         rates = (
             "dropout", "feature_dropout", "unknown_rate", "warp", "band_mask", "step_mask", "tempo",
             "jitter", "gain", "map_dropout",
@@ -96,6 +94,16 @@ class Embedding:
             rate = getattr(self, name)
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
                 raise ConfigError(f"Embedding.{name} is {rate!r}; expected a rate in [0, 1)")
+
+    def without_order(self) -> Embedding:
+        """Return the same for a network with no sense of order: no places, no neighbours.
+
+        Examples
+        --------
+        >>> Embedding(size=8, positions=4, convolutions=2).without_order() == Embedding(size=8)
+        True
+        """
+        return replace(self, positions=0, convolutions=0)
 
 
 DEFAULT_EMBEDDING = Embedding()

@@ -24,7 +24,7 @@ from relembra.tasks._sequence import (
 )
 from relembra.tasks.classify._calibration import softmax
 from relembra.tasks.classify._encoded_rows import EncodedRows
-from relembra.tasks.classify._features import holds_text, left_out, rows_of
+from relembra.tasks.classify._features import kind_of, left_out, rows_of
 from relembra.tasks.classify._fitting import (
     Fitted,
     Recipe,
@@ -32,7 +32,6 @@ from relembra.tasks.classify._fitting import (
     fit_network,
     make_network,
 )
-from relembra.tasks.classify._ngram_fitting import longest_run
 from relembra.tasks.classify._saliency import Saliency, explain, pieces_of
 from relembra.tasks.classify._settings import DEFAULT_TRAINING, defaults_for
 from relembra.tasks.classify._stream import ClassStream
@@ -314,13 +313,16 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             raise ConfigError(
                 f"ngrams is {self.ngrams!r}; expected 'auto', or a whole number of 0 or more"
             )
-        symbols = holds_text(rows.rows if isinstance(rows, EncodedRows) else rows)
-        if not isinstance(self.features, str):
-            symbols = longest_run(self.features) > 0
-        usual = defaults_for(len(rows), symbols=symbols)
+        raw = rows.rows if isinstance(rows, EncodedRows) else rows
+        kind = kind_of(self.features, raw)
+        aligned = kind == "alphabet" and len({len(row) for row in raw}) == 1
+        usual = defaults_for(len(rows), kind, aligned=aligned)
+        trunk, embedding = settle(self.trunk, usual.trunk), usual.embedding
+        if trunk.cell == "feedforward":
+            embedding = embedding.without_order()
         return Recipe(
-            trunk=settle(self.trunk, usual.trunk),
-            embedding=settle(self.embedding, usual.embedding),
+            trunk=trunk,
+            embedding=settle(self.embedding, embedding),
             pooling=usual.pooling if self.pooling is None else self.pooling,
             training=settle(self.training, usual.training),
             ngrams=self.ngrams,

@@ -29,8 +29,18 @@ from relembra.data import (
     is_path,
     medium_of,
 )
+from relembra.tasks.classify._settings import Kind
 
-__all__ = ["FEATURES", "Media", "fit_feature", "holds_text", "left_out", "rows_of", "subset"]
+__all__ = [
+    "FEATURES",
+    "Media",
+    "fit_feature",
+    "holds_text",
+    "kind_of",
+    "left_out",
+    "rows_of",
+    "subset",
+]
 
 _MOST_WORDS, _TAKEN = 1 << 18, 1 << 16  # of more different words so many are known: each has a
 # vector, ten times over while it is trained
@@ -124,6 +134,16 @@ def holds_text(rows: Any) -> bool:
     return isinstance(first, str) or (
         isinstance(first, list | tuple) and bool(first) and isinstance(first[0], str)
     )
+
+
+def kind_of(features: str | Feature, rows: Any) -> Kind:
+    """Return what sort of steps a feature makes of rows, for `defaults_for`."""
+    if features == "symbols" or isinstance(features, Symbols):
+        return "alphabet"
+    if isinstance(features, str):
+        return "text" if holds_text(rows) else "numbers"
+    known = isinstance(features, Characters | Words | WordCharacters | Subwords)
+    return "text" if known else "numbers"
 
 
 def fit_feature(name: str | Feature, rows: Any) -> Feature:
