@@ -40,6 +40,8 @@ These need data or more time; each prints a table:
   python -m benchmarks.quality.classic_series --data FOLDER
   python -m benchmarks.peers.epochs --data FOLDER --threads 1 2
   python -m benchmarks.product.large_csv
+  python -m benchmarks.product.large_text
+  python -m benchmarks.product.large_table
   python -m benchmarks.engine.kept_weights
   python -m benchmarks.engine.variants --compiled whole --shapes design
   python -m benchmarks.peers.accelerate --cells

@@ -42,8 +42,8 @@ __all__ = [
     "subset",
 ]
 
-_MOST_WORDS, _TAKEN = 1 << 18, 1 << 16  # of more different words so many are known: each has a
-# vector, ten times over while it is trained
+# Of more different words so many are known: each has a vector, ten times over while it is trained.
+_MOST_WORDS, _TAKEN = 1 << 18, (1 << 16) - 2  # their ids take two bytes
 _MOST_BYTES = 1 << 28  # of texts from which pieces of words are learnt
 
 
