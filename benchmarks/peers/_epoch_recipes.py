@@ -52,7 +52,7 @@ def novels(data: Path) -> object:
 def music(data: Path) -> object:
     """JSB chorales."""
     training, validation, _ = jsb_chorales.read(data / "music_genome_gesture" / "polyphonic_music")
-    return jsb_chorales.recipe(0, STEPS).fit(training, validation=validation)
+    return jsb_chorales.recipe(0, steps=STEPS).fit(training, validation=validation)
 
 
 def words(data: Path) -> object:

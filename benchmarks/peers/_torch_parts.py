@@ -12,7 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import (
+    PackedSequence,
+    pack_padded_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+)
 
 from relembra.nn import Convolutions, TokenEmbedding, Trunk, WordCharacterEmbedding
 from relembra.tasks._sequence import SequenceBatch
@@ -77,24 +82,34 @@ class Body(nn.Module):
             return self.rnn(x, state)
         if state is None:
             state = (x.new_zeros(self.rnn.num_layers, len(x), self.rnn.hidden_size),) * 2
-        weights = [
-            functional.dropout(w, self.weight_drop) if name.startswith("weight_hh") else w
-            for name, w in self.rnn.named_parameters()
-        ]
-        between = self.rnn.dropout
         output, *state = torch.lstm(
-            x, state, weights, True, self.rnn.num_layers, between, True, False, True
-        )
+            x, state, self._dropped(), True, self.rnn.num_layers, self.rnn.dropout, True, False,
+            True,
+        )  # fmt: skip
         return output, state
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Read rows of unequal length."""
-        if self.weight_drop:
-            raise ValueError("the twin drops weights only where all rows are of one length")
         packed = pack_padded_sequence(
             self.input_dropout(x), lengths, batch_first=True, enforce_sorted=False
         )
+        if self.training and self.weight_drop:
+            rnn, data, sizes = self.rnn, packed.data, packed.batch_sizes
+            directions = rnn.num_layers * (2 if rnn.bidirectional else 1)
+            state = (data.new_zeros(directions, len(x), rnn.hidden_size),) * 2
+            output = torch.lstm(
+                data, sizes, state, self._dropped(), True, rnn.num_layers, rnn.dropout, True,
+                rnn.bidirectional,
+            )[0]  # fmt: skip
+            order = packed.sorted_indices, packed.unsorted_indices
+            return pad_packed_sequence(PackedSequence(output, sizes, *order), batch_first=True)[0]
         return pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0]
+
+    def _dropped(self) -> list[Tensor]:
+        return [
+            functional.dropout(w, self.weight_drop) if name.startswith("weight_hh") else w
+            for name, w in self.rnn.named_parameters()
+        ]
 
 
 class Encoder(nn.Module):

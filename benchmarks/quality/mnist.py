@@ -4,7 +4,8 @@
     python -m benchmarks.quality.mnist --data DATA/seq_classification/mnist --order pixels
 
 60,000 images to learn from, a twelfth of which stops the training; 10,000 to score on, looked at
-once. No image is shifted, turned or made up.
+once. No image is shifted, turned or made up. A step sees its row and, by convolutions, its
+neighbours: four rows on either side and as many again; of pixels it sees the eight before it.
 """
 
 from __future__ import annotations
@@ -32,9 +33,12 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     "pixels": {
         "trunk__units": 128, "trunk__dropout": 0.1, "trunk__bidirectional": False,
+        "embedding__convolutions": 1, "embedding__window": 9, "embedding__maps": 32,
+        "embedding__map_dropout": 0.0,
         "training__learning_rate": 3e-3,
     },
 }  # fmt: skip
+EPOCHS = {"rows": 12, "pixels": 9}
 PUBLISHED = {"rows": "LSTM 0.985 to 0.99", "pixels": "LSTM 0.872 to 0.989"}
 
 
@@ -65,7 +69,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--order", choices=list(RECIPES), default="rows")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, help="[default: by the order]")
     parser.add_argument("--tune", action="store_true", help="score on the last 10,000 of training")
     json_option(parser)
     args = parser.parse_args()
@@ -80,7 +84,7 @@ def main() -> None:
     rows, scores = [], []
     for seed in args.seeds:
         began = time.process_time()
-        fitted = model(args.order, seed, args.epochs)
+        fitted = model(args.order, seed, args.epochs or EPOCHS[args.order])
         fitted.fit(*train, subscribers=[Watch(f"seed {seed}")])
         seconds = time.process_time() - began
         rows.append((f"seed {seed}", fitted.score(*test), seconds))

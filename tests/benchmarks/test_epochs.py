@@ -178,11 +178,18 @@ def test_both_are_timed(monkeypatch):
     assert epochs.line("words", 2, found).startswith("words")
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_weights_are_dropped_for_rows_of_unequal_length_too(bidirectional):
+    trunk = Trunk(units=4, layers=2, bidirectional=bidirectional, weight_drop=1e-7)
+    body, x, lengths = parts.Body(3, trunk), torch.randn(3, 5, 3), torch.tensor([2, 5, 1])
+    assert torch.allclose(body(x, lengths), body.eval()(x, lengths), atol=1e-6)
+    body.weight_drop = 0.5
+    assert not torch.allclose(body.train()(x, lengths), body.eval()(x, lengths), atol=1e-3)
+
+
 def test_what_torch_lacks_is_refused():
     with pytest.raises(ValueError, match="torch.nn"):
         parts.Body(3, Trunk(units=4, zoneout=0.1))
-    with pytest.raises(ValueError, match="one length"):
-        parts.Body(3, Trunk(units=4, weight_drop=0.1))(torch.zeros(1, 2, 3), torch.tensor([2]))
     with pytest.raises(ValueError, match="no Identity"):
         parts.Encoder(torch.nn.Identity())
     caught = epochs.catch(*CASES["last"][:2])

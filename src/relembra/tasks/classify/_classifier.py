@@ -64,7 +64,8 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     ngrams
         Beside the network, straight to the scores: runs of so many symbols at most, each with a
         weight for each class that logistic regression finds. ``auto`` takes 2 for words and pieces
-        of words, 4 for characters, 3 for other symbols; 0 for numbers, which have none.
+        of words, 4 for characters, 3 for other symbols; 0 for numbers, which have none, and for
+        symbols whose rows are equally long: where they stand then tells more than how often.
     class_weight
         ``balanced`` makes rare classes count as much as frequent ones; or a weight by label, 1
         for labels without one.
@@ -325,7 +326,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             embedding=settle(self.embedding, embedding),
             pooling=usual.pooling if self.pooling is None else self.pooling,
             training=settle(self.training, usual.training),
-            ngrams=self.ngrams,
+            ngrams=0 if aligned and self.ngrams == "auto" else self.ngrams,
             class_weight=weights_by_class(self.class_weight, np.asarray(classes)),
             validation=usual.validation if self.validation is None else self.validation,
             calibrate=self.calibrate,
