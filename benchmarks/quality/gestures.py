@@ -68,7 +68,7 @@ def films(cases: list[np.ndarray], labels: list[str], draw: np.random.Generator,
 def recipe(seed: int, cell: str, epochs: int) -> Tagger:
     """Return the tagger."""
     return Tagger(
-        embedding=Embedding(frames=32),
+        embedding=Embedding(convolutions=0 if cell == "feedforward" else 2),
         trunk=Trunk(cell=cell, units=64, bidirectional=cell != "feedforward", dropout=0.4),
         validation=0.0,
         training=Training(
@@ -108,7 +108,7 @@ def score(name: str, cell: str, seed: int, options: argparse.Namespace) -> tuple
 
 def main() -> None:
     """Train for each set and cell, print the table."""
-    options = arguments(argparse.ArgumentParser(description=__doc__), epochs=12)
+    options = arguments(argparse.ArgumentParser(description=__doc__), epochs=8)
     scored: list[Score] = []
     table = Table(title="Gestures, test part" + " (dev)" * options.dev, title_justify="left")
     for column in ("set", "model", "segment accuracy", "s an epoch"):
