@@ -63,7 +63,7 @@ class Music(nn.Module):
         self.head = nn.Linear(self.body.size, ours.symbols)
         self.chord = None
         if isinstance(ours.head, ChordHead):
-            self.chord = Chord(self.body.size, *ours.head.below.shape)
+            self.chord = Chord(self.body.size, *ours.head.above.shape)
 
     @staticmethod
     def rows(segment: Segment) -> tuple[Rows, Rows]:
@@ -90,12 +90,12 @@ class Chord(nn.Module):
     def __init__(self, features: int, keys: int, units: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(features, units)
-        self.below = nn.Parameter(torch.zeros(keys, units))
+        self.below = nn.Linear(keys, units, bias=False)
         self.above = nn.Parameter(torch.zeros(keys, units))
 
     def forward(self, x: Tensor, keys: Tensor) -> Tensor:
         """Map (B, T, F) and keys (B, T, K) to what is added to their log-odds, (B, T, K)."""
-        sounding = keys[..., None] * self.below  # (B, T, K, units)
+        sounding = keys[..., None] * self.below.weight.T  # (B, T, K, units)
         heard = self.hidden(x)[:, :, None] + sounding.cumsum(2) - sounding
         return (torch.relu(heard) * self.above).sum(3)
 

@@ -33,8 +33,8 @@ PUBLISHED = {
     "chords": {"RNN-NADE (Boulanger-Lewandowski)": 5.56},
 }
 STEPS = {"keys": 5000, "chords": 2500}
-CHORDS = {"keys": 0, "chords": 64}
-RATES = {"keys": 1e-2, "chords": 5e-3}
+CHORDS = {"keys": 0, "chords": 128}
+DROPOUT = {"keys": 0.3, "chords": 0.5}
 # Without transposing and dropping weights it learns the chorales by heart.
 TRANSPOSE, WEIGHT_DROP = 5, 0.4
 
@@ -44,11 +44,11 @@ def recipe(seed: int, head: str = "keys", steps: int | None = None) -> LanguageM
     return LanguageModel(
         outputs="frames",
         language=Language(transpose=TRANSPOSE, chords=CHORDS[head]),
-        trunk=Trunk(cell="lstm", units=300, dropout=0.3, weight_drop=WEIGHT_DROP),
+        trunk=Trunk(cell="lstm", units=300, dropout=DROPOUT[head], weight_drop=WEIGHT_DROP),
         training=Training(
             steps=steps or STEPS[head],
             batch_size=16,
-            learning_rate=RATES[head],
+            learning_rate=1e-2,
             optimizer="adamw",
             weight_decay=1e-2,
             schedule="cosine",

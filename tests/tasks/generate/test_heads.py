@@ -49,7 +49,7 @@ def test_it_is_the_sum_of_the_paper():
     heard, found = head.hidden(x), head.odds(x[None], frame[None])[0]
     for key in range(KEYS):
         assert torch.allclose(found[key], head.output(x)[key] + heard.relu() @ head.above[key])
-        heard = heard + frame[key] * head.below[key]
+        heard = heard + frame[key] * head.below.weight[:, key]
 
 
 def test_frames_are_drawn_by_their_probabilities(head):

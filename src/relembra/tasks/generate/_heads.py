@@ -104,32 +104,43 @@ class ChordHead(FrameHead):
         F features in, K keys, and the hidden units of each.
     """
 
+    lower: Tensor
+
     def __init__(self, features: int, keys: int, units: int) -> None:
         super().__init__(features, keys)
         self.hidden = Linear(features, units)
-        self.below = nn.Parameter(torch.empty(keys, units))  # W
+        self.below = Linear(keys, units, bias=False)  # W
         self.above = nn.Parameter(torch.empty(keys, units))  # V
-        for weight in (self.below, self.above):
+        for weight in (self.below.weight, self.above):
             nn.init.uniform_(weight, -(units**-0.5), units**-0.5)
+        self.register_buffer("lower", torch.ones(keys, keys).tril(-1), persistent=False)
 
     def odds(self, x: Tensor, frames: Tensor) -> Tensor:
         """Return the log-odds (N, K) that each key sounds, where frames (N, K) do."""
-        heard = (frames[..., None] * self.below).cumsum(1)[:, :-1]  # (N, K - 1, units)
-        heard = functional.pad(heard, (0, 0, 1, 0)) + self.hidden(x)[:, None]
-        parts = torch.relu(heard) * self.above
-        chord = sum_over_steps(parts.flatten(0, 1)[..., None])  # (N K, 1), the same bits in company
-        found: Tensor = self.output(x) + chord.view(frames.shape)
+        heard = self.below(frames[:, None] * self.lower) + self.hidden(x)[:, None]  # (N, K, units)
+        found: Tensor = self.output(x) + _products(torch.relu(heard), self.above)
         return found
 
     def write(self, x: Tensor, draws: Tensor, temperature: float) -> Tensor:
         """Draw frames (N, K) after (N, F) from the lowest key on, as `FrameHead` does."""
         odds, heard = self.output(x), self.hidden(x)
         frames = torch.zeros_like(odds)
-        for key, (above, below) in enumerate(zip(self.above, self.below, strict=True)):
+        for key, (above, below) in enumerate(zip(self.above, self.below.weight.T, strict=True)):
             chord = (torch.relu(heard) * above).sum(1)
             frames[:, key] = _sounding(odds[:, key] + chord, draws[:, key], temperature)
             heard = heard + frames[:, key, None] * below
         return frames
+
+
+def _products(heard: Tensor, above: Tensor) -> Tensor:
+    """Return (N, K), products of (N, K, units) and (K, units).
+
+    Without gradients a row's bits are its own; with them it is the quicker product.
+    """
+    if torch.is_grad_enabled():
+        return torch.einsum("nku,ku->nk", heard, above)
+    parts = (heard * above).flatten(0, 1)[..., None]  # (N K, units, 1)
+    return sum_over_steps(parts).view(heard.shape[:2])
 
 
 def _sounding(odds: Tensor, draws: Tensor, temperature: float) -> Tensor:
