@@ -10,9 +10,11 @@ import pytest
 from sklearn.base import clone
 
 from relembra import ArtifactError, ConfigError, DataError, OutputExistsError
+from relembra._config import replace
 from relembra.nn import Trunk
 from relembra.tasks import Tagger
 from relembra.tasks._sequence import Embedding
+from relembra.tasks.tag import DEFAULT_TRAINING, training_for
 from relembra.training import Training
 
 SMALL = {
@@ -150,6 +152,26 @@ def test_a_stream_gives_the_bits_of_the_whole(gaps, convolutions) -> None:
         found = [stream.push(frame) for frame in row]
         assert [tag for tag, _ in found] == tags
         np.testing.assert_array_equal(np.stack([p for _, p in found]), chances)
+
+
+def test_few_sequences_are_learned_from_for_more_than_a_few_steps() -> None:
+    X, y = sentences(40)
+    model = Tagger().settled(X)
+    assert model.training == training_for(40) and model.training.steps == 1500
+    assert Tagger().settled([[]] * 4000).training == DEFAULT_TRAINING
+    changed = Tagger().set_params(training__batch_size=4, training__seed=3)
+    assert changed.seed == 3 and changed.settled(X).training == replace(
+        training_for(40), batch_size=4, seed=3
+    )
+
+
+def test_the_training_that_was_used_is_in_the_file(tmp_path) -> None:
+    X, y = sentences(20)
+    few = {"training__steps": 3, "training__evaluate_every": 3, "trunk__units": 4}
+    model = Tagger(crf=False).set_params(**few).fit(X, y)
+    assert model.recipe_.training == replace(training_for(20), steps=3, evaluate_every=3)
+    model.save(tmp_path / "model.safetensors")
+    assert Tagger.load(tmp_path / "model.safetensors").training == model.recipe_.training
 
 
 def test_a_stream_of_words() -> None:

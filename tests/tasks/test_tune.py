@@ -199,7 +199,7 @@ def test_a_text_is_encoded_once_for_all_trials(tmp_path, monkeypatch):
 def test_sequences_and_tables_are_read_once_for_all_trials(tmp_path, monkeypatch):
     few = {"space": SearchSpace(units=OneOf((3, 5)), layers=OneOf((1,))), "trials": 2}
     rows = [["to", "Rio"], ["from", "Lima"], ["to", "Lima"]] * 4, [["O", "B-x"]] * 12
-    model = Tagger(validation=0.25).set_params(training__epochs=2)
+    model = Tagger(validation=0.25).set_params(training__epochs=2).settled(rows[0])
     each = search(model, lambda one, **options: one.fit(*rows, **options), **few)
     encoded = calls_of(monkeypatch, WordCharacters, "encode")
     assert tune(model, *rows, **few).trials == each.trials
@@ -218,7 +218,7 @@ def test_sequences_and_tables_are_read_once_for_all_trials(tmp_path, monkeypatch
 
 
 def test_every_estimator_has_a_space():
-    for estimator in (Forecaster(), SETTLED, Tagger(), LanguageModel()):
+    for estimator in (Forecaster(), SETTLED, Tagger().settled([]), LanguageModel()):
         result = search(estimator, Trainer(), trials=1)
         assert result.trials[0].settings["units"] == estimator.trunk.units
         assert type(result.model) is type(estimator)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from relembra._config import replace
 from relembra.cli._options import (
     BatchSize,
     Cell,
@@ -125,17 +124,18 @@ def tagger_of(
 ) -> Any:
     """Return the `Tagger` that the options describe; what is None stays as it is."""
     from relembra.tasks import Tagger
-    from relembra.tasks.tag import DEFAULT_TRAINING, DEFAULT_TRUNK
 
     both = cell != "feedforward" and not one_way
-    return Tagger(
+    model = Tagger(
         features,
         crf="auto" if crf is None else crf,
         scheme=scheme,  # type: ignore[arg-type]  # checked where it is used
         repair=repair,
-        trunk=replace(DEFAULT_TRUNK, cell=cell, bidirectional=both, **given(trunk)),
-        training=replace(DEFAULT_TRAINING, **given(training)),
     )
+    trunk = {"cell": cell, "bidirectional": both, **given(trunk)}
+    changes = {f"trunk__{name}": value for name, value in trunk.items()}
+    changes |= {f"training__{name}": value for name, value in given(training).items()}
+    return model.set_params(**changes)
 
 
 def tags_and_test(

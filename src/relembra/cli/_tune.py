@@ -205,7 +205,9 @@ def tag(
     if test is None and test_part is None:
         with blaming(data):
             rows, _ = rows.split(test_share, derive(seed, "test"))
-    search.run(model, _shared(rows.rows, rows.tags), _ROWS.replace("rows", "sequences"))
+    search.run(
+        model.settled(rows.rows), _shared(rows.rows, rows.tags), _ROWS.replace("rows", "sequences")
+    )
 
 
 def generate(

@@ -9,6 +9,7 @@ from relembra.tasks._sequence._encoder import FrameEncoder as FrameEncoder
 from relembra.tasks._sequence._encoder import make_encoder as make_encoder
 from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
 from relembra.tasks._sequence._front import Front as Front
+from relembra.tasks._sequence._front import front_lines as front_lines
 from relembra.tasks._sequence._holding_out import hold_out as hold_out
 from relembra.tasks._sequence._job_files import JobFiles as JobFiles
 from relembra.tasks._sequence._model_file import SavedModel as SavedModel
@@ -46,6 +47,7 @@ __all__ = [
     "check_ending",
     "check_free",
     "fingerprint",
+    "front_lines",
     "hold_out",
     "in_order",
     "load_sequence_model",

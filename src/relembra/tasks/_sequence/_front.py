@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from relembra.nn import Convolutions
 from relembra.tasks._sequence._settings import Embedding
 
-__all__ = ["Front", "FrontState", "places"]
+__all__ = ["Front", "FrontState", "front_lines", "places"]
 
 _BLOCK = 256  # places that are computed together, so that a place always has the same bits
 _SLOWEST = 1000.0
@@ -116,3 +116,21 @@ def _block(number: int, features: int) -> Tensor:
     steps = torch.arange(number * _BLOCK, (number + 1) * _BLOCK, dtype=torch.float64)
     angles = steps[:, None] * speeds
     return torch.cat([angles.sin(), angles.cos()], 1).float()
+
+
+def front_lines(settings: Embedding) -> list[str]:
+    """Return what a report says of it.
+
+    Examples
+    --------
+    >>> front_lines(Embedding(positions=8)), front_lines(Embedding(convolutions=1, window=5))
+    (['Each step knows its place.'], ['Each step is read with its neighbours: 1 layer of ...'])
+    """
+    lines = ["Each step knows its place."] if settings.positions else []
+    if settings.convolutions:
+        layers = f"{settings.convolutions} layer{'s' * (settings.convolutions > 1)}"
+        lines.append(
+            f"Each step is read with its neighbours: {layers} of convolutions over "
+            f"{settings.window} steps."
+        )
+    return lines

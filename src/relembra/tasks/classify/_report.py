@@ -11,6 +11,7 @@ import numpy as np
 
 from relembra.data import Audio, Feature, ImageScan
 from relembra.report import Best, Picture, Report, format_number, training_figure
+from relembra.tasks._sequence import front_lines
 from relembra.tasks.classify._classifier import Classifier
 from relembra.tasks.classify._data import LabelledRows
 from relembra.tasks.classify._evaluation import Evaluation
@@ -54,7 +55,8 @@ def verdict_lines(found: Sequence[Evaluation], held_out: str) -> list[str]:
     model, *others = found
     lines = [f"{_percent(model)} of the answers of {model.name} are right."]
     for other in others:
-        lines.append(_against(model, other))
+        best = other.scores.accuracy == max(one.scores.accuracy for one in found)
+        lines.append(_against(model, other) + " Use it." * (best and _is_worse(model, other)))
     lines.append(f"Measured on {len(model.truth):,} {held_out}. {_trust(model.calibration)}")
     return lines
 
@@ -63,11 +65,21 @@ def _percent(one: Evaluation) -> str:
     return f"{100 * one.scores.accuracy:.1f} %"
 
 
-def _against(model: Evaluation, other: Evaluation) -> str:
+def _difference(model: Evaluation, other: Evaluation) -> tuple[float, float]:
+    """Return how much more is right, and what chance explains of it: two standard errors."""
     difference = model.scores.accuracy - other.scores.accuracy
-    # Two standard errors of a difference between answers that are mostly the same.
+    # Of a difference between answers that are mostly the same.
     wrong = (model.answers != model.truth) != (other.answers != other.truth)
-    doubt = 2 * float(np.sqrt(max(wrong.mean() - difference**2, 0.0) / len(wrong)))
+    return difference, 2 * float(np.sqrt(max(wrong.mean() - difference**2, 0.0) / len(wrong)))
+
+
+def _is_worse(model: Evaluation, other: Evaluation) -> bool:
+    difference, doubt = _difference(model, other)
+    return difference < -doubt
+
+
+def _against(model: Evaluation, other: Evaluation) -> str:
+    difference, doubt = _difference(model, other)
     figures = f"({_percent(model)} against {_percent(other)})"
     if abs(difference) <= doubt:
         return (
@@ -76,7 +88,7 @@ def _against(model: Evaluation, other: Evaluation) -> str:
         )
     if difference > 0:
         return f"{model.name} beats {other.name} {figures}."
-    return f"{other.name} is better here {figures}. Use it."
+    return f"{other.name} is better here {figures}."
 
 
 def _trust(error: float) -> str:
@@ -267,5 +279,6 @@ def _model_lines(model: Classifier) -> list[str]:
         f"{model.feature_.kind.replace('_', ' ')}, {trunk.cell}, {trunk.units} units, "
         f"{trunk.layers} layer{'s' * (trunk.layers > 1)}{both}, {recipe.pooling} over the steps; "
         f"{weights:,} weights.",
+        *front_lines(recipe.embedding),
         f"Scores are divided by a temperature of {fitted.temperature:.2f}.",
     ]

@@ -16,6 +16,7 @@ from relembra.tasks.tag._report import verdict_lines as verdict_lines
 from relembra.tasks.tag._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks.tag._settings import DEFAULT_TRAINING as DEFAULT_TRAINING
 from relembra.tasks.tag._settings import DEFAULT_TRUNK as DEFAULT_TRUNK
+from relembra.tasks.tag._settings import training_for as training_for
 from relembra.tasks.tag._tagger import Tagger as Tagger
 from relembra.tasks.tag._writing import TagPiece as TagPiece
 from relembra.tasks.tag._writing import check_tag_ending as check_tag_ending
@@ -40,6 +41,7 @@ __all__ = [
     "score_baseline",
     "score_table",
     "tag_scores",
+    "training_for",
     "verdict_lines",
     "write_tags",
 ]

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.base import clone
-
 from relembra._errors import DataError
 from relembra.evaluation import MostFrequentTag
 from relembra.tasks._sequence import JobFiles, check_free, networks_of, parts_of, train_all
@@ -82,8 +80,8 @@ def run_tag(
     check_free(files, resume=resume, force=force)
     if data.tags is None or (test is not None and test.tags is None):
         raise DataError("there are no tags to learn from, or to score on")
-    data, test, held_out = parts_of(data, test, share, tagger.training.seed)
-    model: Tagger = clone(tagger)
+    data, test, held_out = parts_of(data, test, share, tagger.seed)
+    model = tagger.settled(data.rows)
     networks = networks_of(model, compare)
     rows, truth = model.prepared(data.rows, data.tags, files.folder)
     rows.feature.encode(rows_of(test.rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relembra.report import Best, Report, format_number, training_figure
+from relembra.tasks._sequence import front_lines
 from relembra.tasks.tag._data import TagData
 from relembra.tasks.tag._evaluation import TagScores
 from relembra.tasks.tag._tagger import Tagger
@@ -39,6 +40,7 @@ def verdict_lines(found: Sequence[TagScores], held_out: str) -> list[str]:
         )
     lines = [right + "."]
     measure = "token accuracy" if model.spans is None else "span F1"
+    best = max(one.main for one in found)
     for other in others:
         figures = f"({measure} {format_number(model.main)} against {format_number(other.main)})"
         if model.main > other.main:
@@ -46,7 +48,8 @@ def verdict_lines(found: Sequence[TagScores], held_out: str) -> list[str]:
         elif model.main == other.main:
             lines.append(f"{model.name} and {other.name} are equally good here {figures}.")
         else:
-            lines.append(f"{other.name} is better here {figures}. Use it.")
+            use = " Use it." if other.main == best else ""
+            lines.append(f"{other.name} is better here {figures}.{use}")
     steps = sum(map(len, model.truth))
     lines.append(f"Measured on {len(model.truth):,} sequences, {steps:,} steps, {held_out}.")
     return lines
@@ -162,4 +165,5 @@ def _model_lines(model: Tagger) -> list[str]:
         f"{model.feature_.kind.replace('_', ' ')}, {trunk.cell}, {trunk.units} units, "
         f"{trunk.layers} layer{'s' * (trunk.layers > 1)}{both}; {weights:,} weights. "
         f"Tags are chosen {chosen}{scheme}.",
+        *front_lines(model.embedding),
     ]

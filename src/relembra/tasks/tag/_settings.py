@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+from relembra._config import replace
 from relembra.nn import Trunk
 from relembra.tasks._sequence import Embedding
 from relembra.training import Training
 
-__all__ = ["DEFAULT_EMBEDDING", "DEFAULT_TRAINING", "DEFAULT_TRUNK"]
+__all__ = ["DEFAULT_EMBEDDING", "DEFAULT_TRAINING", "DEFAULT_TRUNK", "training_for"]
 
 DEFAULT_EMBEDDING = Embedding(size=100, characters=32, character_units=64, unknown_rate=0.2)
 
@@ -22,3 +25,38 @@ DEFAULT_TRAINING = Training(
     evaluate_every=None,
     patience=5,
 )
+
+_MANY = 4000
+_FEW_BATCH, _FEW_STEPS, _FEW_PASSES = 8, 1500, 16
+
+
+def training_for(rows: int) -> Training:
+    """Return how so many sequences are learned from where nobody says otherwise.
+
+    `DEFAULT_TRAINING`, twelve passes, from 4,000 sequences on; so few passes over fewer would be
+    hardly any steps: small batches, sixteen passes and 1,500 steps at least.
+
+    Parameters
+    ----------
+    rows
+        n, of the training data.
+
+    Examples
+    --------
+    >>> [(t.batch_size, t.steps) for t in map(training_for, (100, 2000))]
+    [(8, 1500), (8, 4000)]
+    >>> training_for(4000) == DEFAULT_TRAINING
+    True
+    """
+    if rows >= _MANY:
+        return DEFAULT_TRAINING
+    steps = max(_FEW_STEPS, _FEW_PASSES * math.ceil(rows / _FEW_BATCH))
+    return replace(
+        DEFAULT_TRAINING,
+        epochs=None,
+        steps=steps,
+        batch_size=_FEW_BATCH,
+        learning_rate=3e-3,
+        evaluate_every=steps // 25,
+        patience=8,
+    )

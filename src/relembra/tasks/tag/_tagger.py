@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -15,10 +15,12 @@ from relembra.data import Encoded, Feature
 from relembra.evaluation import Scheme, repair_tags
 from relembra.nn import Trunk
 from relembra.tasks._sequence import (
+    Changes,
     Embedding,
     SavedModel,
     SequenceEstimator,
     in_order,
+    settle,
 )
 from relembra.tasks.tag._fitting import (
     Examples,
@@ -29,7 +31,12 @@ from relembra.tasks.tag._fitting import (
     tagging_error,
 )
 from relembra.tasks.tag._inputs import Segments, checked_segments, fit_feature, rows_of, tags_of
-from relembra.tasks.tag._settings import DEFAULT_EMBEDDING, DEFAULT_TRAINING, DEFAULT_TRUNK
+from relembra.tasks.tag._settings import (
+    DEFAULT_EMBEDDING,
+    DEFAULT_TRAINING,
+    DEFAULT_TRUNK,
+    training_for,
+)
 from relembra.tasks.tag._stream import TagStream
 from relembra.tasks.tag._tag_set import Tag, TagSet, check_rules
 from relembra.tasks.tag._tagged_data import TaggedData
@@ -66,7 +73,9 @@ class Tagger(SequenceEstimator):
         Share of the sequences that training does not learn from: when the score there no longer
         rises, it stops. 0 trains to the end.
     embedding, trunk, training
-        The network, and how it is trained.
+        The network, and how it is trained: where `training` is None, as
+        `relembra.tasks.tag.training_for` says of so many sequences;
+        ``set_params(training__batch_size=4)`` changes one setting and leaves the others to it.
 
     Attributes
     ----------
@@ -74,6 +83,8 @@ class Tagger(SequenceEstimator):
         The tags, sorted.
     feature_
         The fitted feature.
+    recipe_
+        The settings that were used.
     fitted_
         The network and the history of its training.
 
@@ -88,6 +99,7 @@ class Tagger(SequenceEstimator):
     """
 
     job = "tag"
+    decided_by_data: ClassVar[dict[str, type]] = {"training": Training}
 
     def __init__(
         self,
@@ -99,7 +111,7 @@ class Tagger(SequenceEstimator):
         validation: float = 0.1,
         embedding: Embedding = DEFAULT_EMBEDDING,
         trunk: Trunk = DEFAULT_TRUNK,
-        training: Training = DEFAULT_TRAINING,
+        training: Training | Changes[Training] | None = None,
     ) -> None:
         self.features = features
         self.crf = crf
@@ -154,11 +166,12 @@ class Tagger(SequenceEstimator):
         data = self._data(X, y, segments, held_out)
         self.feature_, self.tag_set_ = data.feature, data.tag_set
         self.classes_ = np.array(data.tag_set.tags)
+        self.recipe_ = self._recipe(data.tag_set, len(data.examples.tags))
         self.fitted_ = fit_network(
             data.feature,
             data.examples,
             data.tag_set,
-            self._recipe(data.tag_set),
+            self.recipe_,
             held_out=data.held_out,
             directory=directory,
             resume=resume,
@@ -187,7 +200,7 @@ class Tagger(SequenceEstimator):
         tags = tags_of(y, encoded.lengths, segments)
         known = [[tag for tag in row if tag is not None] for row in tags]
         tag_set = TagSet.fit(known, self.scheme)
-        chain = self._recipe(tag_set).crf
+        chain = self._has_chain(tag_set)
         if segments is not None and chain:
             raise ConfigError(
                 "known segments are classified as a whole, without a chain: crf=False"
@@ -293,16 +306,35 @@ class Tagger(SequenceEstimator):
     def _config(self) -> dict[str, Any]:
         return {"tags": self.tag_set_.to_json()}
 
+    def _parameters(self) -> dict[str, Any]:
+        return super()._parameters() | {"training": self.recipe_.training}
+
     def _restore(self, saved: SavedModel) -> None:
         self.tag_set_ = TagSet.from_json(saved.config["tags"])
         self.classes_ = np.array(self.tag_set_.tags)
-        network = make_network(saved.feature, self.tag_set_, self._recipe(self.tag_set_))
+        self.recipe_ = self._recipe(self.tag_set_, 0)
+        network = make_network(saved.feature, self.tag_set_, self.recipe_)
         network.load_state_dict(saved.network)
         self.fitted_ = Fitted(network.eval(), None)
 
-    def _recipe(self, tag_set: TagSet) -> Recipe:
-        crf = tag_set.inner_scheme is not None if self.crf == "auto" else bool(self.crf)
-        return Recipe(self.trunk, self.embedding, self.training, crf, self.validation)
+    def settled(self, rows: Any) -> Self:
+        """Return a copy, not fitted, with the training that such sequences get."""
+        copy = super().settled(rows)
+        copy.training = settle(self.training, training_for(len(rows)))
+        return copy
+
+    @property
+    def seed(self) -> int:
+        """The seed of all random choices."""
+        return settle(self.training, DEFAULT_TRAINING).seed
+
+    def _has_chain(self, tag_set: TagSet) -> bool:
+        return tag_set.inner_scheme is not None if self.crf == "auto" else bool(self.crf)
+
+    def _recipe(self, tag_set: TagSet, rows: int) -> Recipe:
+        training = settle(self.training, training_for(rows))
+        chain = self._has_chain(tag_set)
+        return Recipe(self.trunk, self.embedding, training, chain, self.validation)
 
     def _check_parameters(self) -> None:
         self.check_settings(embedding=Embedding, trunk=Trunk, training=Training)
