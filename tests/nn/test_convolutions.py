@@ -106,11 +106,15 @@ def test_a_lone_step_is_taken_by_the_running_averages():
 
 
 def test_refusals():
-    for wrong in ({"maps": 0}, {"window": 0}, {"layers": 0}, {"dropout": 1.5}):
+    refused = {"maps": (0, 2.5), "window": (0, True), "layers": (0,), "dropout": (1.5,)}
+    for wrong in ({name: value} for name, values in refused.items() for value in values):
         with pytest.raises(ConfigError):
             Convolutions(3, **{"maps": 2, **wrong})
     with pytest.raises(ConfigError, match="causal=True"):
         Convolutions(3, 2).start(1)
     front = Convolutions(3, 2, causal=True).eval()
+    for x, lengths in ((X[..., :2], LENGTHS), (X[0], LENGTHS), (X, LENGTHS[:2])):
+        with pytest.raises(DataError, match="expected"):
+            front(x, lengths)
     with pytest.raises(DataError, match="expected"):
         front.step(torch.zeros(1, 4), front.start(1))

@@ -163,6 +163,8 @@ def test_few_sequences_are_learned_from_for_more_than_a_few_steps() -> None:
     assert changed.seed == 3 and changed.settled(X).training == replace(
         training_for(40), batch_size=4, seed=3
     )
+    large = Tagger().set_params(training__batch_size=64).settled([[]] * 3200).training
+    assert (large.batch_size, large.steps) == (64, 1500)  # passes, not steps, are what counts
 
 
 def test_the_training_that_was_used_is_in_the_file(tmp_path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 from sklearn.base import clone
 from tests.tasks.generate.small import TEXT, tiny
@@ -230,6 +231,12 @@ def test_a_trunk_without_memory_can_be_among_the_cells():
     settings = {"cell": "feedforward", "units": 7, "layers": 1, "dropout": 0.1}
     trunk = configured(SETTLED, settings | {"learning_rate": 0.01}).trunk
     assert (trunk.cell, trunk.units, trunk.bidirectional) == ("feedforward", 7, False)
+    seeing = Classifier().settled(np.zeros((4, 9)))  # through convolutions
+    assert seeing.embedding.convolutions
+    for cell in ("feedforward", "gru"):
+        model = configured(seeing, settings | {"learning_rate": 0.01, "cell": cell})
+        alone = Classifier().set_params(trunk__cell=cell, trunk__bidirectional=cell == "gru")
+        assert model.embedding == alone.recipe_for(np.zeros((4, 9))).embedding
 
 
 def test_nothing_is_overwritten_and_no_other_search_goes_on(tmp_path):

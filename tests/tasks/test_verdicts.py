@@ -53,6 +53,11 @@ def test_only_the_best_of_those_that_are_better_is_to_be_used():
         assert [line.endswith("Use it.") for line in lines] == [False, True, False]
 
 
+def test_of_two_that_are_equally_good_the_first_is_to_be_used():
+    for verdict in (verdict_of_classifiers, verdict_of_taggers):
+        assert [line.endswith("Use it.") for line in verdict(100, 20, 20)] == [True, False]
+
+
 def test_a_model_that_wins_is_not_to_be_replaced():
     for verdict in (verdict_of_classifiers, verdict_of_taggers):
         assert not any("Use it" in line for line in verdict(20, 60, 100))

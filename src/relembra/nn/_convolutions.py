@@ -123,8 +123,8 @@ class Convolutions(nn.Module):
     ) -> None:
         super().__init__()
         for name, value in {"maps": maps, "window": window, "layers": layers}.items():
-            if value < 1:
-                raise ConfigError(f"{name} is {value}; expected 1 or more")
+            if type(value) is not int or value < 1:
+                raise ConfigError(f"{name} is {value!r}; expected a whole number of 1 or more")
         check_rate("dropout", dropout)
         self.window, self.causal, self.output_size = window, causal, maps
         self.sizes = [features, *[maps] * (layers - 1)]  # that each layer reads
@@ -146,8 +146,17 @@ class Convolutions(nn.Module):
         -------
         Tensor
             Zero beyond a row's length.
+
+        Raises
+        ------
+        DataError
+            The input is not (B, T, I), or there is not a length for each row.
         """
+        if x.dim() != 3 or x.shape[2] != self.sizes[0]:
+            raise DataError(f"input has shape {tuple(x.shape)}, expected (B, T, {self.sizes[0]})")
         rows, steps = x.shape[:2]
+        if lengths is not None and lengths.shape != (rows,):
+            raise DataError(f"lengths have shape {tuple(lengths.shape)}, expected ({rows},)")
         if not steps:
             return x.new_zeros(rows, 0, self.output_size)
         if lengths is None:

@@ -100,5 +100,10 @@ def test_a_model_with_chords_learns_which_keys_go_together(tmp_path):
 def test_chords_are_refused_where_they_make_no_sense():
     with pytest.raises(ConfigError, match="chords is -1"):
         Language(chords=-1)
+    for wrong in ({"chords": 5.5}, {"chords": True}, {"transpose": 1.5}):
+        with pytest.raises(ConfigError, match="expected a whole number"):
+            Language(**wrong)
+    with pytest.raises(ConfigError, match="are for music"):
+        tiny(language={"chords": 5}, training={"steps": 1}).fit("abcd" * 50)
     model = tiny(outputs="frames", training={"steps": 1}).fit(music())
     assert type(model.network_.head) is FrameHead

@@ -54,9 +54,10 @@ def verdict_lines(found: Sequence[Evaluation], held_out: str) -> list[str]:
     """
     model, *others = found
     lines = [f"{_percent(model)} of the answers of {model.name} are right."]
+    best = max(found, key=lambda one: one.scores.accuracy)  # the first of several
     for other in others:
-        best = other.scores.accuracy == max(one.scores.accuracy for one in found)
-        lines.append(_against(model, other) + " Use it." * (best and _is_worse(model, other)))
+        use = other is best and _is_worse(model, other)
+        lines.append(_against(model, other) + " Use it." * use)
     lines.append(f"Measured on {len(model.truth):,} {held_out}. {_trust(model.calibration)}")
     return lines
 

@@ -71,6 +71,8 @@ class LanguageNetwork(nn.Module):
 def _head(
     features: int, symbols: int, language: Language, outputs: Outputs, embedding: nn.Module
 ) -> Head:
+    if outputs == "tokens" and (language.chords or language.transpose):
+        raise ConfigError("Language.chords and transpose are for music: outputs='frames'")
     if outputs == "frames" and language.chords:
         return ChordHead(features, symbols, language.chords)
     if outputs == "frames":

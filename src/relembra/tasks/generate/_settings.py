@@ -96,6 +96,10 @@ class Language:
         for name in ("activation_penalty", "temporal_penalty", "transpose", "chords"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"Language.{name} is {getattr(self, name)}; expected 0 or more")
+        for name in ("transpose", "chords"):
+            if type(getattr(self, name)) is not int:
+                given = getattr(self, name)
+                raise ConfigError(f"Language.{name} is {given!r}; expected a whole number")
 
     def embedding_size(self, symbols: int, units: int) -> int:
         """Return the features of a token's vector."""

@@ -40,7 +40,7 @@ def verdict_lines(found: Sequence[TagScores], held_out: str) -> list[str]:
         )
     lines = [right + "."]
     measure = "token accuracy" if model.spans is None else "span F1"
-    best = max(one.main for one in found)
+    best = max(found, key=lambda one: one.main)  # the first of several
     for other in others:
         figures = f"({measure} {format_number(model.main)} against {format_number(other.main)})"
         if model.main > other.main:
@@ -48,7 +48,7 @@ def verdict_lines(found: Sequence[TagScores], held_out: str) -> list[str]:
         elif model.main == other.main:
             lines.append(f"{model.name} and {other.name} are equally good here {figures}.")
         else:
-            use = " Use it." if other.main == best else ""
+            use = " Use it." if other is best else ""
             lines.append(f"{other.name} is better here {figures}.{use}")
     steps = sum(map(len, model.truth))
     lines.append(f"Measured on {len(model.truth):,} sequences, {steps:,} steps, {held_out}.")

@@ -30,7 +30,7 @@ _MANY = 4000
 _FEW_BATCH, _FEW_STEPS, _FEW_PASSES = 8, 1500, 16
 
 
-def training_for(rows: int) -> Training:
+def training_for(rows: int, batch_size: int = _FEW_BATCH) -> Training:
     """Return how so many sequences are learned from where nobody says otherwise.
 
     `DEFAULT_TRAINING`, twelve passes, from 4,000 sequences on; so few passes over fewer would be
@@ -40,22 +40,26 @@ def training_for(rows: int) -> Training:
     ----------
     rows
         n, of the training data.
+    batch_size
+        Of fewer than 4,000 sequences.
 
     Examples
     --------
-    >>> [(t.batch_size, t.steps) for t in map(training_for, (100, 2000))]
-    [(8, 1500), (8, 4000)]
+    >>> [(t.batch_size, t.steps) for t in (training_for(100), training_for(3200))]
+    [(8, 1500), (8, 6400)]
+    >>> training_for(3200, 16).steps
+    3200
     >>> training_for(4000) == DEFAULT_TRAINING
     True
     """
     if rows >= _MANY:
         return DEFAULT_TRAINING
-    steps = max(_FEW_STEPS, _FEW_PASSES * math.ceil(rows / _FEW_BATCH))
+    steps = max(_FEW_STEPS, _FEW_PASSES * math.ceil(rows / batch_size))
     return replace(
         DEFAULT_TRAINING,
         epochs=None,
         steps=steps,
-        batch_size=_FEW_BATCH,
+        batch_size=batch_size,
         learning_rate=3e-3,
         evaluate_every=steps // 25,
         patience=8,

@@ -320,7 +320,7 @@ class Tagger(SequenceEstimator):
     def settled(self, rows: Any) -> Self:
         """Return a copy, not fitted, with the training that such sequences get."""
         copy = super().settled(rows)
-        copy.training = settle(self.training, training_for(len(rows)))
+        copy.training = self._training(len(rows))
         return copy
 
     @property
@@ -328,11 +328,18 @@ class Tagger(SequenceEstimator):
         """The seed of all random choices."""
         return settle(self.training, DEFAULT_TRAINING).seed
 
+    def _training(self, rows: int) -> Training:
+        usual = training_for(rows)
+        given = settle(self.training, usual)
+        if given.batch_size == usual.batch_size:
+            return given
+        return settle(self.training, training_for(rows, given.batch_size))
+
     def _has_chain(self, tag_set: TagSet) -> bool:
         return tag_set.inner_scheme is not None if self.crf == "auto" else bool(self.crf)
 
     def _recipe(self, tag_set: TagSet, rows: int) -> Recipe:
-        training = settle(self.training, training_for(rows))
+        training = self._training(rows)
         chain = self._has_chain(tag_set)
         return Recipe(self.trunk, self.embedding, training, chain, self.validation)
 

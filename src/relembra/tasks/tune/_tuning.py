@@ -13,6 +13,7 @@ from sklearn.base import clone
 from relembra._config import replace
 from relembra._errors import ConfigError, DivergenceError, RelembraError
 from relembra._files import JSON
+from relembra.tasks._sequence import Embedding
 from relembra.tasks.tune._files import TuneFiles
 from relembra.tasks.tune._jobs import default_space
 from relembra.tasks.tune._shared import Fit, SharedData, fitting
@@ -170,10 +171,13 @@ def configured(model: Any, settings: Mapping[str, Any]) -> Any:
     """Return a copy of an estimator, not fitted, with some settings."""
     chosen = dict(settings)
     training = replace(model.training, learning_rate=chosen.pop("learning_rate"))
-    trunk = model.trunk
-    if chosen["cell"] == "feedforward":
+    trunk, other = model.trunk, {}
+    if chosen["cell"] == "feedforward" != trunk.cell:
         trunk = trunk.without_memory()
-    return clone(model).set_params(trunk=replace(trunk, **chosen), training=training)
+        embedding = getattr(model, "embedding", None)
+        if isinstance(embedding, Embedding):
+            other["embedding"] = embedding.without_order()
+    return clone(model).set_params(trunk=replace(trunk, **chosen), training=training, **other)
 
 
 def _judged(model: Any) -> Any:
