@@ -4,10 +4,13 @@ import errno
 import io
 import tempfile
 
+import joblib
 import numpy as np
 import pytest
+from tests.data.mapped import on_disk
 
 from relembra._errors import DataError
+from relembra.data import Texts
 from relembra.data._gathering import Gathering, blocks, gather, gather_ids
 
 
@@ -18,7 +21,7 @@ def test_they_are_the_same_in_memory_and_on_disk(memory: int) -> None:
         for values, lengths in pieces:
             gathering.add(np.array(values, np.int64), lengths)
         found = gathering.finish()
-    assert isinstance(found.values, np.memmap) == (memory < 1000)
+    assert on_disk(found.values) == (memory < 1000)
     assert found.values.dtype == np.uint16
     assert found.values.tolist() == [1, 2, 3, 4, 5, 6]
     assert found.lengths.tolist() == [2, 0, 1, 0, 1, 2]
@@ -34,8 +37,25 @@ def test_nothing_at_all(memory: int) -> None:
 def test_many_small_rows_do_not_wait_as_so_many_arrays() -> None:
     rows = (np.zeros(1, np.uint8) for _ in range(5000))
     found = gather(rows, (), np.uint8, memory=100_000)  # 5 kB of values, but 600 kB of arrays
-    assert isinstance(found.values, np.memmap)
+    assert on_disk(found.values)
     assert len(found) == 5000
+
+
+def told(rows):
+    """Return what another process sees of rows."""
+    return rows.values.dtype.str, rows.values.shape, rows.values.sum(), rows.lengths.tolist()
+
+
+def test_rows_on_disk_go_to_other_processes() -> None:
+    """joblib sends mapped files by their names, and these have none; 1 MB is where it cares."""
+    many = gather((np.full((n, 2), n, "f4") for n in (200_000, 0, 3)), (2,), "f4", memory=0)
+    few = gather([np.arange(5, dtype="u2")], (), "u2", memory=0)
+    texts = Texts.of(["one", "two 🐀"], memory=0)
+    assert on_disk(many.values) and on_disk(few.values) and on_disk(texts.raw.values)
+    there = joblib.Parallel(n_jobs=2)
+    assert there([joblib.delayed(told)(rows) for rows in (many, few)]) == [told(many), told(few)]
+    assert there([joblib.delayed(list)(texts)]) == [["one", "two 🐀"]]
+    assert there([joblib.delayed(np.sum)(many[0])]) == [8e10]
 
 
 def test_a_row_that_fails_leaves_no_file_open() -> None:

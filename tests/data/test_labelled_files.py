@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.data.mapped import on_disk
 
 from relembra._errors import DataError
 from relembra.data import find_files, read_files
@@ -62,6 +63,6 @@ def test_rows_are_the_same_in_memory_and_on_disk(memory) -> None:
     rows = [np.random.default_rng(n).standard_normal((n, 3)) for n in (4, 0, 9, 1)]
     found = gather(iter(rows), (3,), np.float64, memory=memory)
     assert found.lengths.tolist() == [4, 0, 9, 1]
-    assert isinstance(found.values, np.memmap) == (memory < 1000)
+    assert on_disk(found.values) == (memory < 1000)
     assert np.array_equal(found.values, np.concatenate(rows))
     assert gather([], (3,), np.uint8, memory=memory).values.shape == (0, 3)

@@ -1,8 +1,8 @@
 """Features of texts that are too many to be held: block by block, on disk, with bounded counts."""
 
-import numpy as np
 import pytest
 import torch
+from tests.data.mapped import on_disk
 
 from relembra._errors import DataError
 from relembra.data import Characters, Subwords, Symbols, Texts, WordCharacters, Words
@@ -34,7 +34,7 @@ def test_ids_are_the_same_block_by_block_and_on_disk(name: str, request) -> None
     request.getfixturevalue("tiny_blocks")
     found = feature.encode(Texts.of(TEXTS, memory=0))
     rows = found.words if name == "words+characters" else found.ids
-    assert isinstance(rows.values, np.memmap)
+    assert on_disk(rows.values)
     assert found.lengths.tolist() == whole.lengths.tolist()
     for chosen in ([0, 5, 1], range(len(TEXTS)), [1], []):
         expected, batch = whole.batch(chosen), found.batch(chosen)

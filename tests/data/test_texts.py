@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.data.mapped import on_disk
 
 from relembra._errors import DataError
 from relembra.data import Labels, Texts, label_codes, open_texts
@@ -16,16 +17,22 @@ TEXTS = ["um", "", "três 🐀", "\ud800 half a pair", " \n\t", "um"]
 @pytest.mark.parametrize("memory", [0, 20, 1 << 20])
 def test_they_read_like_a_list(memory: int) -> None:
     texts = Texts.of(iter(TEXTS), memory=memory)
-    assert isinstance(texts.raw.values, np.memmap) == (memory < 1000)
+    assert on_disk(texts.raw.values) == (memory < 1000)
     assert list(texts) == TEXTS
     assert [texts[i] for i in range(-6, 6)] == TEXTS + TEXTS
     assert (len(texts), texts.index("um"), texts.count("um"), "dois" in texts) == (6, 0, 2, False)
     assert list(texts[1:5:2]) == TEXTS[1:5:2]
+    assert list(texts[[1, -1]]) == list(texts[[False, True] * 2 + [False, True]][[0, 2]])
+    assert list(texts[np.array([-1, 2])]) == [TEXTS[-1], TEXTS[2]]
     assert list(texts[::-1]) == list(reversed(texts)) == TEXTS[::-1]
     assert texts.sizes.tolist() == [len(t.encode("utf-8", "surrogatepass")) for t in TEXTS]
     for place in (6, -7):
         with pytest.raises(IndexError, match="of 6"):
             texts[place]
+    with pytest.raises(IndexError, match="row 6 of 6"):
+        texts[[0, 6]]
+    with pytest.raises(DataError, match=r"rows are chosen by .* truth value for each of the 6"):
+        texts["um"]
     assert not Texts.of([], memory=memory)
 
 
@@ -75,7 +82,7 @@ def test_a_table_is_read_without_being_held(tmp_path, monkeypatch) -> None:
     tracemalloc.stop()
     assert data.texts.sizes.sum() > 10**7
     assert peak < 4 * 10**6
-    assert isinstance(data.texts.raw.values, np.memmap)
+    assert on_disk(data.texts.raw.values)
     assert data.texts[rows - 1].endswith(f"long {rows - 1}")
     assert list(data.labels[-3:]) == ["1", "0", "1"]
 
@@ -92,6 +99,14 @@ def test_labels_read_like_a_list() -> None:
     assert list(labels[1:3]) == GIVEN[1:3]
     assert list(labels[[4, 0]]) == ["néutral", "pos"]
     assert list(labels[np.array([True, False, True, False, False])]) == ["pos", "pos"]
+    assert list(labels[[True, False, False, False, True]]) == ["pos", "néutral"]
+    assert (list(labels[[-1, 0], ...]), labels[1, ...]) == (["néutral", "pos"], "neg")
+    assert (list(labels[[]]), labels[[]].codes.dtype) == ([], np.int32)
+    assert list(labels[:2, ...]) == GIVEN[:2]
+    with pytest.raises(IndexError, match="row 5 of 5"):
+        labels[[5]]
+    with pytest.raises(DataError, match="rows are chosen by an array"):
+        labels[[0.5]]
     assert (len(labels), labels.shape) == (5, (5,))
     assert len(Labels.of([])) == 0
 

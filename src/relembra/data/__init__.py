@@ -33,6 +33,7 @@ from relembra.data._panel import Panel as Panel
 from relembra.data._ragged import Ragged as Ragged
 from relembra.data._read import read_panel as read_panel
 from relembra.data._reading import ReadingReport as ReadingReport
+from relembra.data._row_numbers import row_numbers as row_numbers
 from relembra.data._schema import PanelSchema as PanelSchema
 from relembra.data._standardize import Standardizer as Standardizer
 from relembra.data._subwords import Subwords as Subwords
@@ -119,5 +120,6 @@ __all__ = [
     "read_tagged",
     "read_tagged_frames",
     "read_texts",
+    "row_numbers",
     "window_batch",
 ]

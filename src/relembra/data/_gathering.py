@@ -104,7 +104,10 @@ class Gathering:
             return Ragged(np.concatenate(self._held), offsets)
         self._write()
         shape = (int(offsets[-1]), *self._shape)
-        return Ragged(np.memmap(self._file, self._dtype, "r", shape=shape), offsets)
+        mapped = np.memmap(self._file, self._dtype, "r", shape=shape)
+        # joblib would send its processes the name of a mapped file, and this one has none: as a
+        # plain array over the same memory the values themselves are sent.
+        return Ragged(np.asarray(mapped.data), offsets)
 
     def _write(self) -> None:
         """Move what is held to the file."""

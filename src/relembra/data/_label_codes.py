@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from relembra.data._row_numbers import row_numbers
 from relembra.data._types import Codes, Ints
 
 __all__ = ["LabelCoding", "Labels", "label_codes"]
@@ -59,9 +60,11 @@ class Labels(Sequence[str]):
     @overload
     def __getitem__(self, index: slice | npt.ArrayLike) -> Labels: ...
     def __getitem__(self, index: Any) -> str | Labels:
+        if isinstance(index, tuple) and len(index) == 2 and index[1] is ...:
+            index = index[0]  # so scikit-learn asks for rows of what has a shape
         if isinstance(index, int | np.integer):
             return str(self.names[self.codes[index]])
-        rows = index if isinstance(index, slice) else np.asarray(index)
+        rows = index if isinstance(index, slice) else row_numbers(index, len(self))
         return Labels(self.names, self.codes[rows])
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Any:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from relembra._errors import DataError
+from relembra.data._row_numbers import row_numbers
 from relembra.data._types import Ints
 
 __all__ = ["Ragged", "flat_positions", "length_mask", "offsets_of"]
@@ -112,14 +113,14 @@ class Ragged:
         Parameters
         ----------
         indices
-            ``(m,)`` numbers of rows, repeated if wanted.
+            ``(m,)`` numbers of rows, repeated if wanted; see :func:`row_numbers`.
 
         Returns
         -------
         Ragged
             m rows, in memory.
         """
-        chosen = np.asarray(indices, np.int64)
+        chosen = row_numbers(indices, len(self))
         begins, ends = self.offsets[:-1][chosen], self.offsets[1:][chosen]
         lengths = ends - begins  # of these alone: a batch must not cost more where rows are many
         values = self.values[flat_positions(begins, lengths)]

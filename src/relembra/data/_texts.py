@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from relembra.data._encoded import each_text
 from relembra.data._gathering import TEXT_MEMORY, Gathering, blocks
 from relembra.data._ragged import Ragged
+from relembra.data._row_numbers import row_numbers
 from relembra.data._types import Ints
 
 __all__ = ["Texts"]
@@ -38,7 +39,7 @@ class Texts(Sequence[str]):
     Examples
     --------
     >>> texts = Texts.of(["um", "dois", "três"])
-    >>> len(texts), texts[2], list(texts.take([1, 0]))
+    >>> len(texts), texts[2], list(texts[[1, 0]])
     (3, 'três', ['dois', 'um'])
     """
 
@@ -73,9 +74,15 @@ class Texts(Sequence[str]):
         """``(n,)`` int64: the bytes of each text."""
         return self.raw.lengths if self.chosen is None else self.raw.lengths[self.chosen]
 
-    def take(self, indices: npt.ArrayLike) -> Texts:
-        """Return some of the texts, in the given order; nothing is copied."""
-        chosen = np.asarray(indices, np.int64)
+    def take(self, indices: npt.ArrayLike | slice) -> Texts:
+        """Return some of the texts, in the given order; nothing is copied.
+
+        Parameters
+        ----------
+        indices
+            As :func:`row_numbers` takes them.
+        """
+        chosen = row_numbers(indices, len(self))
         return Texts(self.raw, chosen if self.chosen is None else self.chosen[chosen])
 
     def __len__(self) -> int:
@@ -86,12 +93,12 @@ class Texts(Sequence[str]):
             yield from self._decoded(begin, min(begin + _ROWS, len(self)))
 
     @overload
-    def __getitem__(self, index: int) -> str: ...
+    def __getitem__(self, index: int | np.integer[Any]) -> str: ...
     @overload
-    def __getitem__(self, index: slice) -> Texts: ...
-    def __getitem__(self, index: int | slice) -> str | Texts:
-        if isinstance(index, slice):
-            return self.take(np.arange(len(self))[index])
+    def __getitem__(self, index: slice | npt.ArrayLike) -> Texts: ...
+    def __getitem__(self, index: Any) -> str | Texts:
+        if not isinstance(index, int | np.integer):
+            return self.take(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"text {index} of {len(self)}")
         place = int(index) % len(self)
