@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 __all__ = [
     "ArtifactError",
@@ -13,6 +15,7 @@ __all__ = [
     "OutputExistsError",
     "RelembraError",
     "SlowPathWarning",
+    "blaming",
 ]
 
 
@@ -61,6 +64,25 @@ class DataError(RelembraError, ValueError):
         if column is not None:
             where.append(f"column {column!r}")
         super().__init__(f"{', '.join(where)}: {message}" if where else message)
+
+
+@contextlib.contextmanager
+def blaming(path: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Name the file in a `DataError` from where it is not known; None leaves the error as it is.
+
+    Examples
+    --------
+    >>> with blaming("sales.csv"):
+    ...     raise DataError("row 3 is infinite")
+    Traceback (most recent call last):
+    relembra...DataError: sales.csv: row 3 is infinite
+    """
+    try:
+        yield
+    except DataError as error:
+        if error.path is not None or path is None:
+            raise
+        raise DataError(str(error), path=path) from error
 
 
 class ArtifactError(RelembraError, OSError):

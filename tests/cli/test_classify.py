@@ -203,16 +203,33 @@ def test_rows_to_score_on_that_do_not_fit_are_told_before_training(train, folder
     (folder / "other.tsv").write_text("text\tlabel\nACGT\t0\nACXT\t1\n")
     np.savez("frames.npz", X=np.zeros((20, 5, 2)), y=np.arange(20) % 2)
     np.savez("others.npz", X=np.zeros((4, 5, 3)), y=np.arange(4) % 2)
+    np.savez("none.npz", X=np.zeros((0, 5, 2)), y=np.zeros(0, int))
     for words, message in (
         (["dna.tsv", "--features", "symbols", "--test", "other.tsv"],
-         "sequence 2, position 3: 'X' is not in the alphabet"),
-        (["frames.npz", "--test", "others.npz"], "the frames have 3 channels; expected 2"),
+         "other.tsv: sequence 2, position 3: 'X' is not in the alphabet"),
+        (["frames.npz", "--test", "others.npz"],
+         "others.npz: the frames have 3 channels; expected 2"),
+        (["frames.npz", "--test", "none.npz"], "none.npz: there are no rows to score on"),
     ):  # fmt: skip
         outcome = train(*words)
         assert outcome.code == 2
         assert message in outcome.err
         assert "training:" not in outcome.out
         assert not list(folder.glob("runs/*"))
+
+
+def test_what_is_wrong_with_the_training_file_is_not_blamed_on_another(train, relembra, folder):
+    (folder / "blank.csv").write_text("text,label\n" + "  ,0\n  ,1\n" * 20)
+    (folder / "good.csv").write_text("text,label\n" + "good,0\nbad,1\n" * 20)
+    (folder / "other.csv").write_text("text,label\nGOOD,0\nBÄD,1\n")
+    outcome = train("blank.csv", "--test", "good.csv")
+    assert outcome.code == 2 and "blank.csv: " in outcome.err
+    outcome = train("other.csv", "--features", "symbols", "--test", "good.csv")
+    assert "good.csv: sequence 1, position 1: 'g' is not in the alphabet" in outcome.err
+    model = folder / "run" / "model.safetensors"
+    assert train("good.csv", "--no-compare", "--out", "run").code == 0
+    outcome = relembra("evaluate", model, "good.csv", "--train", "blank.csv")
+    assert outcome.code == 2 and "blank.csv: a bag of words cannot be made" in outcome.err
 
 
 def test_models_are_sent_to_their_job(relembra, folder):

@@ -199,9 +199,11 @@ def test_frames_to_score_on_that_do_not_fit_are_told_before_training(relembra, f
     np.savez("wider.npz", X=np.zeros((4, 5, 3)), y=tags[:4])
     frames[3, 2, 1] = np.nan
     np.savez("gaps.npz", X=frames, y=tags)
+    np.savez("none.npz", X=np.zeros((4, 0, 2)), y=tags[:4, :0])
     for name, message in (
-        ("wider", "3 channels; expected 2"),
-        ("gaps", "row 4, step 3, channel 2"),
+        ("wider", "wider.npz: the frames have 3 channels; expected 2"),
+        ("gaps", "gaps.npz: row 4, step 3, channel 2"),
+        ("none", "none.npz: there are no steps to score on"),
     ):
         done = relembra("train", "tag", "frames.npz", "--test", f"{name}.npz", *QUICK)
         assert done.code == 2

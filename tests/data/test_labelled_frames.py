@@ -77,12 +77,16 @@ def test_npz_of_every_layout(tmp_path: Path) -> None:
     assert (data.labels, data.notes) == (["a", "b"], ("read: X, y",))
     np.savez(path, values=X.reshape(6, 2), offsets=np.array([0, 1, 6], np.int32))
     assert read_frames(path).frames.lengths.tolist() == [1, 5]
+    for empty, lengths in (((0, 3, 2), []), ((0, 3), []), ((2, 0, 2), [0, 0])):
+        np.savez(path, X=np.zeros(empty))
+        assert read_frames(path).frames.lengths.tolist() == lengths
 
 
 BAD_NPZ = {
     "key": ({"Z": [1]}, "the file has Z; expected 'X'"),
     "part": ({"X_train": [1], "X_test": [1]}, "name a part: test, train"),
     "shape": ({"X": np.zeros(3)}, r"X has shape \(3,\)"),
+    "channels": ({"X": np.zeros((3, 2, 0))}, r"X has shape \(3, 2, 0\)"),
     "type": ({"X": np.array([["a"]])}, "X has .*<U1; expected numbers"),
     "objects": ({"X": np.array([[1], [1, 2]], dtype=object)}, "objects are refused: save"),
     "labels": ({"X": np.zeros((3, 2)), "y": np.zeros(2)}, r"y has shape \(2,\); expected \(3,\)"),

@@ -278,6 +278,13 @@ def test_parameters_are_checked_in_fit(parameters, message):
         small().set_params(**parameters).fit(*texts(8))
 
 
+@pytest.mark.parametrize("features", ["symbols", "words"])
+def test_features_of_texts_do_not_fit_numbers(features):
+    for rows in ([1.0, 2.0, 3.0], np.zeros((3, 4)), [np.zeros(2)] * 3):
+        with pytest.raises(ConfigError, match=f"features='{features}' does not fit X, .* numbers"):
+            small(features=features).fit(rows, [0, 1, 0])
+
+
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
@@ -286,6 +293,7 @@ def test_parameters_are_checked_in_fit(parameters, message):
         (["a", "b"], [0.5, 1.0], "Unknown label type: continuous"),
         (["a", "b"], ["x", "x"], "y has 1 class; expected two or more"),
         (["a", 3], ["x", "y"], "row 2 is int"),
+        (["ab", None, "c"], ["x", "y", "x"], "row 2 is NoneType"),
         (np.zeros((2, 3)) + [np.inf, 0, 0], [0, 1], "infinite"),
         ([np.zeros((3, 2)), np.zeros((3, 1))], [0, 1], "row 2 has shape"),
         (np.zeros(4), [0, 1, 0, 1], "shape"),
@@ -294,6 +302,13 @@ def test_parameters_are_checked_in_fit(parameters, message):
 def test_data_that_cannot_be_used_is_named(X, y, message):  # noqa: N803
     with pytest.raises(DataError, match=message):
         small(training__steps=1).fit(X, y)
+
+
+def test_a_row_that_is_no_sequence_of_letters_is_named():
+    for features in ("symbols", Symbols("abc")):
+        for row in (None, 3):
+            with pytest.raises(DataError, match=f"row 2 is a {type(row).__name__}; expected a tex"):
+                small(features=features).fit(["ab", row, "c"], [0, 1, 0])
 
 
 def test_new_data_must_be_like_the_training_data():

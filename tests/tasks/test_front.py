@@ -26,6 +26,20 @@ def test_a_place_has_the_same_bits_from_wherever_it_is_asked():
         assert torch.equal(places(begin, end, 6), whole[begin:end])
 
 
+def test_places_are_kept_whatever_stood_around_the_first_call():
+    """Places of a meta device, or of inference alone, would be of no use to later calls."""
+    block, x = 256 * 10_007, torch.ones(1, 2, 3, requires_grad=True)  # nobody else asks for it
+    with torch.device("meta"), torch.inference_mode():
+        first = places(block, block + 2, 6)
+        assert places(4, 4, 6).device.type == "cpu"
+    assert first.device.type == "cpu" and torch.equal(first, places(block, block + 2, 6))
+    front = Front(3, Embedding(positions=10), causal=True)
+    with torch.device("meta"), torch.inference_mode():
+        front(torch.ones(1, 2, 3, device="cpu"), torch.tensor([2]))
+    (front(x, torch.tensor([2])) ** 2).sum().backward()
+    assert torch.equal(x.grad, torch.full((1, 2, 3), 2.0))
+
+
 @pytest.mark.parametrize("convolutions", [0, 2])
 def test_step_by_step_has_the_same_bits(convolutions):
     settings = Embedding(positions=4, convolutions=convolutions, window=3, maps=5)

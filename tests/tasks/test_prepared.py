@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 from tests.tasks.generate.small import TEXT, music, tiny
 
 from relembra._errors import ConfigError, DataError
+from relembra.data import WordCharacters
 from relembra.nn import Trunk
 from relembra.tasks import Tagger
+from relembra.tasks.tag import TagData, TagFiles, run_tag
 from relembra.training import Training
 
 X = [["to", "Rio"], ["from", "Lima"], ["to", "Lima", "soon"]] * 4
@@ -55,6 +58,34 @@ def test_sequences_made_ready_train_to_the_same_bits(tmp_path):
         own, ready = own.fit(X, Y), ready.fit(data, nothing)
         assert same(own.fitted_.network, ready.fitted_.network)
         assert own.predict(X) == ready.predict(X)
+
+
+def test_what_a_tagger_is_scored_on_is_encoded_once(tmp_path, monkeypatch):
+    encode, sizes = WordCharacters.encode, []
+
+    def counted(feature, raw):
+        sizes.append(len(raw))
+        return encode(feature, raw)
+
+    monkeypatch.setattr(WordCharacters, "encode", counted)
+    test = TagData(X[:5], Y[:5], ())
+    job = run_tag(tagger(), TagData(X, Y, ()), TagFiles(tmp_path), title="t", test=test)
+    assert sizes == [12, 5]
+    assert [one.name for one in job.found] == ["lstm", "without memory", "most frequent tag"]
+    assert job.found[0].found == job.model.predict(X[:5])
+
+
+def test_encoded_sequences_are_answered_by_any_tagger(tmp_path):
+    data, _ = tagger().prepared(X, Y, tmp_path)
+    others = data.others(X[1:3])
+    own, strange = tagger().fit(data, None), tagger().fit(X[::2], Y[::2])
+    assert own.feature_ is others.feature is not strange.feature_
+    for model in (own, strange):
+        assert model.predict(others) == model.predict(X[1:3])
+        chances = zip(model.predict_proba(others), model.predict_proba(X[1:3]), strict=True)
+        assert all(np.array_equal(one, two) for one, two in chances)
+    with pytest.raises(DataError, match="row 1 of X is the text 'Rio'"):
+        data.others(["Rio"])
 
 
 def test_what_was_made_ready_for_others_is_refused(tmp_path):

@@ -53,4 +53,5 @@ def _baselines(model: Any, request: EvaluateRequest) -> list[tuple[str, Any]]:
         majority = Majority.of_counts(model.classes_, model.class_counts_)
         return [(majority.name, majority)]
     learnt = read_labelled(request.train, text=request.text, label=request.label)
-    return list(baselines_of(model, learnt))
+    with blaming(request.train):
+        return list(baselines_of(model, learnt))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from relembra._errors import ConfigError, DataError, OutputExistsError, RelembraError
+from relembra._errors import ConfigError, OutputExistsError, RelembraError, blaming
 from relembra.training import ProgressBar, Subscriber
 
 __all__ = [
@@ -92,17 +92,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value
-
-
-@contextlib.contextmanager
-def blaming(path: Path) -> Iterator[None]:
-    """Name the file in a `DataError` from where it is not known."""
-    try:
-        yield
-    except DataError as error:
-        if error.path is not None:
-            raise
-        raise DataError(str(error), path=path) from error
 
 
 def data_name(path: Path) -> str:

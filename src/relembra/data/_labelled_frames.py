@@ -136,12 +136,12 @@ def _frames(path: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Ragged:
         if "X" not in arrays:
             return as_frames(Ragged(arrays["values"], arrays["offsets"].astype(np.int64)))
         values = arrays["X"]
-        if values.ndim not in (2, 3) or values.dtype.kind not in "iufb":
+        if values.ndim not in (2, 3) or values.dtype.kind not in "iufb" or 0 in values.shape[2:]:
             raise DataError(
                 f"X has shape {values.shape} and type {values.dtype}; expected numbers (n, T, K) "
                 "or (n, T)"
             )
-        rows = as_frames(values.reshape(len(values), values.shape[1], -1))
+        rows = as_frames(values)
         return rows if "lengths" not in arrays else _cut(rows, arrays["lengths"], values.shape[1])
     except DataError as error:
         raise DataError(str(error), path=path) from None

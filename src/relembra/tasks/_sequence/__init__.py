@@ -26,6 +26,7 @@ from relembra.tasks._sequence._running import train_all as train_all
 from relembra.tasks._sequence._saving import SequenceEstimator as SequenceEstimator
 from relembra.tasks._sequence._settings import DEFAULT_EMBEDDING as DEFAULT_EMBEDDING
 from relembra.tasks._sequence._settings import Embedding as Embedding
+from relembra.tasks._sequence._some_rows import SomeRows as SomeRows
 from relembra.tasks._sequence._tables import ENDINGS as ENDINGS
 from relembra.tasks._sequence._tables import check_ending as check_ending
 from relembra.tasks._sequence._tables import write_table as write_table
@@ -44,6 +45,7 @@ __all__ = [
     "SequenceBatches",
     "SequenceEstimator",
     "SettingsEstimator",
+    "SomeRows",
     "check_ending",
     "check_free",
     "fingerprint",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ __all__ = ["Front", "FrontState", "front_lines", "places"]
 
 _BLOCK = 256  # places that are computed together, so that a place always has the same bits
 _SLOWEST = 1000.0
+_DEVICE = "cpu"  # whatever the default is when a block is made: it is kept for other calls
 
 
 class FrontState(NamedTuple):
@@ -105,15 +106,16 @@ def places(begin: int, end: int, features: int) -> Tensor:
     """
     first = begin // _BLOCK
     blocks = [_block(number, features) for number in range(first, -(-end // _BLOCK))]
-    whole = torch.cat(blocks) if blocks else torch.empty(0, features)
+    whole = torch.cat(blocks) if blocks else torch.empty(0, features, device=_DEVICE)
     return whole[begin - first * _BLOCK : end - first * _BLOCK]
 
 
 @lru_cache(maxsize=64)
 def _block(number: int, features: int) -> Tensor:
     half = features // 2
-    speeds = _SLOWEST ** (-torch.arange(half, dtype=torch.float64) / half)
-    steps = torch.arange(number * _BLOCK, (number + 1) * _BLOCK, dtype=torch.float64)
+    kind: dict[str, Any] = {"dtype": torch.float64, "device": _DEVICE}
+    speeds = _SLOWEST ** (-torch.arange(half, **kind) / half)
+    steps = torch.arange(number * _BLOCK, (number + 1) * _BLOCK, **kind)
     angles = steps[:, None] * speeds
     return torch.cat([angles.sin(), angles.cos()], 1).float()
 

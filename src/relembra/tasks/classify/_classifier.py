@@ -24,7 +24,7 @@ from relembra.tasks._sequence import (
 )
 from relembra.tasks.classify._calibration import softmax
 from relembra.tasks.classify._encoded_rows import EncodedRows
-from relembra.tasks.classify._features import kind_of, left_out, rows_of
+from relembra.tasks.classify._features import equally_long, kind_of, left_out, rows_of
 from relembra.tasks.classify._fitting import (
     Fitted,
     Recipe,
@@ -316,7 +316,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             )
         raw = rows.rows if isinstance(rows, EncodedRows) else rows
         kind = kind_of(self.features, raw)
-        aligned = kind == "alphabet" and len({len(row) for row in raw}) == 1
+        aligned = kind == "alphabet" and equally_long(raw)
         usual = defaults_for(len(rows), kind, aligned=aligned)
         trunk, embedding = settle(self.trunk, usual.trunk), usual.embedding
         if trunk.cell == "feedforward":

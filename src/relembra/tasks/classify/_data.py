@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from relembra._errors import DataError
 from relembra.data import (
@@ -20,13 +21,12 @@ from relembra.data import (
     read_files,
     read_frames,
     read_texts,
+    row_numbers,
 )
 from relembra.tasks._sequence import hold_out
 from relembra.tasks.classify._features import subset
 
 __all__ = ["LabelledRows", "chunks_of", "is_frames", "read_labelled"]
-
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _CHUNK, _FILES = 4096, 256
 
@@ -43,19 +43,23 @@ class LabelledRows:
         (n,) text, `Labels` or an array; None where none were asked for, or the file has none.
     notes
         How the file was understood, as sentences for people.
+    path
+        Where the rows were read, for errors; None where that is not known.
     """
 
     rows: Any
     labels: Labels | np.ndarray[Any, Any] | None
     notes: tuple[str, ...]
+    path: str | os.PathLike[str] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, indices: Ints) -> LabelledRows:
-        """Return some of the rows."""
-        labels = None if self.labels is None else self.labels[indices]
-        return LabelledRows(subset(self.rows, indices), labels, self.notes)
+    def take(self, indices: npt.ArrayLike) -> LabelledRows:
+        """Return some of the rows; `relembra.data.row_numbers` says how to name them."""
+        chosen = row_numbers(indices, len(self))
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, rows=subset(self.rows, chosen), labels=labels)
 
     def split(self, share: float, seed: int) -> tuple[LabelledRows, LabelledRows]:
         """Return what stays and what is held out of each label alike, chosen by the seed.
@@ -108,14 +112,14 @@ def read_labelled(
     if os.path.isdir(path):
         _refuse_columns(path, text=text, label=label, part=part)
         files = read_files(path)
-        return LabelledRows(files.files, np.array(files.labels), files.notes)
+        return LabelledRows(files.files, np.array(files.labels), files.notes, path)
     if not is_frames(path):
         found = read_texts(path, text=text, label=label)
-        return LabelledRows(found.texts, found.labels, found.notes)
+        return LabelledRows(found.texts, found.labels, found.notes, path)
     frames = read_frames(path, part=part)
     if frames.labels is None:
         raise DataError("the sequences have no labels", path=path)
-    return LabelledRows(frames.frames, np.array(frames.labels), frames.notes)
+    return LabelledRows(frames.frames, np.array(frames.labels), frames.notes, path)
 
 
 def chunks_of(

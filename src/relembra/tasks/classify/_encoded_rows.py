@@ -5,42 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from relembra.data import Encoded, Feature, Inputs
-from relembra.tasks._sequence import Prepared
+from relembra.data import Encoded, Feature, row_numbers
+from relembra.tasks._sequence import Prepared, SomeRows
 from relembra.tasks.classify._features import fit_feature, rows_of, subset
 
-__all__ = ["EncodedRows", "SomeRows"]
-
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-
-
-@dataclass(frozen=True)
-class SomeRows:
-    """Some of the rows of something encoded.
-
-    Attributes
-    ----------
-    encoded
-        All rows.
-    chosen
-        (n,) numbers of those that are meant.
-    """
-
-    encoded: Encoded
-    chosen: Ints
-
-    @property
-    def lengths(self) -> Ints:
-        """(n,) int64: the steps of each row."""
-        lengths: Ints = self.encoded.lengths[self.chosen]
-        return lengths
-
-    def batch(self, indices: npt.ArrayLike) -> Inputs:
-        """Return some rows, by their numbers among the chosen ones."""
-        return self.encoded.batch(self.chosen[np.asarray(indices)])
+__all__ = ["EncodedRows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +52,7 @@ class EncodedRows(Prepared):
 
     def take(self, indices: npt.ArrayLike) -> EncodedRows:
         """Return some rows, in the given order."""
-        chosen = np.asarray(indices, np.int64)
+        chosen = row_numbers(indices, len(self))
         some = SomeRows(self.encoded, chosen)
         return EncodedRows(self.made_for, subset(self.rows, chosen), self.feature, some)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sized
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import issparse
 
 from relembra._errors import ConfigError, DataError
@@ -28,12 +29,14 @@ from relembra.data import (
     Words,
     is_path,
     medium_of,
+    row_numbers,
 )
 from relembra.tasks.classify._settings import Kind
 
 __all__ = [
     "FEATURES",
     "Media",
+    "equally_long",
     "fit_feature",
     "holds_text",
     "kind_of",
@@ -146,6 +149,12 @@ def kind_of(features: str | Feature, rows: Any) -> Kind:
     return "text" if known else "numbers"
 
 
+def equally_long(rows: Any) -> bool:
+    """Tell whether all rows have as many steps; what has no length is told when it is encoded."""
+    lengths = {len(row) if isinstance(row, Sized) else None for row in rows}
+    return len(lengths) == 1 and None not in lengths
+
+
 def fit_feature(name: str | Feature, rows: Any) -> Feature:
     """Return the named feature, fitted to training rows.
 
@@ -214,10 +223,9 @@ def _holds_paths(rows: Any) -> bool:
     return isinstance(rows, list) and bool(rows) and isinstance(rows[0], Path)
 
 
-def subset(rows: Any, indices: Sequence[int] | np.ndarray[Any, Any]) -> Any:
-    """Return some rows, in the given order."""
-    if isinstance(rows, np.ndarray):
-        return rows[indices]
-    if hasattr(rows, "take"):
+def subset(rows: Any, indices: npt.ArrayLike) -> Any:
+    """Return some rows, in the given order; `relembra.data.row_numbers` says how to name them."""
+    if hasattr(rows, "take") and not isinstance(rows, np.ndarray):
         return rows.take(indices)
-    return [rows[i] for i in indices]
+    chosen = row_numbers(indices, len(rows))
+    return rows[chosen] if isinstance(rows, np.ndarray) else [rows[i] for i in chosen.tolist()]

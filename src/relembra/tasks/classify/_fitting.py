@@ -20,12 +20,12 @@ from relembra.tasks._sequence import (
     Embedding,
     SequenceBatch,
     SequenceBatches,
+    SomeRows,
     fingerprint,
     hold_out,
     vectors_in_order,
 )
 from relembra.tasks.classify._calibration import fit_mixture, fit_temperature, log_softmax
-from relembra.tasks.classify._encoded_rows import SomeRows
 from relembra.tasks.classify._network import SequenceNetwork
 from relembra.tasks.classify._ngram_fitting import fit_ngrams, longest_run, rows_to_look_at
 from relembra.tasks.classify._targets import ClassWeight

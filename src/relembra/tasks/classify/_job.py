@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relembra._errors import DataError
+from relembra._errors import DataError, blaming
 from relembra.tasks._sequence import JobFiles, check_free, networks_of, parts_of, train_all
 from relembra.tasks.classify._baselines import BagOfWords, Majority
 from relembra.tasks.classify._classifier import Classifier
@@ -90,14 +90,18 @@ def run_classify(
     model = classifier.settled(data.rows)
     networks = networks_of(model, compare)
     rows = EncodedRows.fit(model.features, data.rows)
-    judged = rows.others(test.rows)  # a file that cannot be read is told now, not after training
+    with blaming(test.path):  # a file that cannot be read is told now, not after training
+        judged = rows.others(test.rows)
+        if not len(judged):
+            raise DataError("there are no rows to score on")
     train_all(networks, rows, data.labels, files, resume=resume, force=force, watch=watch, say=say)
     models: list[tuple[str, Predictor]] = [(one.named(name), one) for name, one in networks]
     models += baselines_of(model, data, say)
     notes = notes_of(models)
     for note in notes:
         say(note)
-    found = evaluate_all(models, judged, test.labels)
+    with blaming(test.path):
+        found = evaluate_all(models, judged, test.labels)
     model.save(files.model, force=force or resume)
     held_out = f"rows {what}"
     report = build_report(title, model, test, found, held_out, notes)

@@ -23,7 +23,7 @@ _TOKENS = ("tokens", "size", "least", "lower")
 _SAMPLE = 4000  # characters of the training text that a model keeps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncodedText(Prepared):
     """Tokens, and the texts as streams of them.
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy.typing as npt
+
 from relembra._errors import DataError
-from relembra.data import Ragged, is_conllu, open_tagged, read_tagged, read_tagged_frames
+from relembra.data import (
+    Ragged,
+    is_conllu,
+    open_tagged,
+    read_tagged,
+    read_tagged_frames,
+    row_numbers,
+)
 from relembra.tasks._sequence import hold_out
 from relembra.tasks.tag._tag_set import Tag, check_rules, find_scheme
 
@@ -30,11 +39,14 @@ class TagData:
         A list for each sequence; None where the file has none.
     notes
         How it was read, as sentences for people.
+    path
+        Where they were read, for errors; None where that is not known.
     """
 
     rows: Any
     tags: list[list[Tag]] | None
     notes: tuple[str, ...]
+    path: str | os.PathLike[str] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -44,12 +56,13 @@ class TagData:
         """Whether sequences are tokens rather than frames."""
         return not isinstance(self.rows, Ragged)
 
-    def take(self, indices: Any) -> TagData:
-        """Return some sequences."""
-        chosen = [int(i) for i in indices]
-        rows = self.rows.take(chosen) if isinstance(self.rows, Ragged) else None
+    def take(self, indices: npt.ArrayLike) -> TagData:
+        """Return some sequences; `relembra.data.row_numbers` says how to name them."""
+        chosen = row_numbers(indices, len(self)).tolist()
+        framed = isinstance(self.rows, Ragged)
+        rows = self.rows.take(chosen) if framed else [self.rows[i] for i in chosen]
         tags = None if self.tags is None else [self.tags[i] for i in chosen]
-        return TagData([self.rows[i] for i in chosen] if rows is None else rows, tags, self.notes)
+        return replace(self, rows=rows, tags=tags)
 
     def split(self, share: float, seed: int) -> tuple[TagData, TagData]:
         """Return what stays and what is held out, chosen by the seed.
@@ -107,14 +120,14 @@ def read_tag_data(
         frames = read_tagged_frames(path, part=part)
         if tagged and frames.tags is None:
             raise DataError("the file has no y; expected a tag for each frame", path=path)
-        return TagData(frames.frames, frames.tags, frames.notes)
+        return TagData(frames.frames, frames.tags, frames.notes, path)
     if part is not None:
         raise DataError(f"only .npz files have parts; {part!r} was asked for", path=path)
     found = read_tagged(path, word=word, tag=column_of(path, column), tagged=tagged)
     if check and found.tags is not None:
         _check_spans(found.tags, found.lines, path)
     tags: Any = found.tags
-    return TagData(found.tokens, tags, found.notes)
+    return TagData(found.tokens, tags, found.notes, path)
 
 
 def column_of(path: str | os.PathLike[str], column: str | None) -> str | None:

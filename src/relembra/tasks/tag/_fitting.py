@@ -16,7 +16,14 @@ from relembra._random import derive
 from relembra.data import Encoded, Feature, Ragged
 from relembra.evaluation import span_scores
 from relembra.nn import Trunk
-from relembra.tasks._sequence import Embedding, SequenceBatches, fingerprint, hold_out, in_order
+from relembra.tasks._sequence import (
+    Embedding,
+    SequenceBatches,
+    SomeRows,
+    fingerprint,
+    hold_out,
+    in_order,
+)
 from relembra.tasks.tag._network import TaggingNetwork, TaggingObjective
 from relembra.tasks.tag._tag_set import Tag, TagSet
 from relembra.training import History, Subscriber, Training, fit
@@ -38,7 +45,7 @@ class Recipe:
     validation: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Encoded sequences, their tags (None where there is none) and the tags' numbers."""
 
@@ -48,7 +55,7 @@ class Examples:
 
     def error(self, network: TaggingNetwork, tag_set: TagSet, rows: Ints) -> float:
         """Return one less the score of some rows."""
-        encoded = _Rows(self.encoded, rows)
+        encoded = SomeRows(self.encoded, rows)
         found = [tag_set.decode(row) for row in in_order(encoded, network.best)]
         return tagging_error(
             [self.tags[row] for row in rows], found, spans=tag_set.scheme is not None
@@ -61,22 +68,6 @@ class Fitted:
 
     network: TaggingNetwork
     history: History | None
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Some of the rows of something encoded."""
-
-    encoded: Encoded
-    rows: Ints
-
-    @property
-    def lengths(self) -> Ints:
-        lengths: Ints = self.encoded.lengths[self.rows]
-        return lengths
-
-    def batch(self, indices: Any) -> Any:
-        return self.encoded.batch(self.rows[indices])
 
 
 def make_network(feature: Feature, tag_set: TagSet, recipe: Recipe) -> TaggingNetwork:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relembra._errors import DataError
+from relembra._errors import DataError, blaming
 from relembra.evaluation import MostFrequentTag
 from relembra.tasks._sequence import JobFiles, check_free, networks_of, parts_of, train_all
 from relembra.tasks.tag._data import TagData
 from relembra.tasks.tag._evaluation import TagScores, tag_scores
-from relembra.tasks.tag._inputs import rows_of
 from relembra.tasks.tag._report import build_report
 from relembra.tasks.tag._tagger import Tagger
 from relembra.training import Subscriber
@@ -84,9 +83,13 @@ def run_tag(
     model = tagger.settled(data.rows)
     networks = networks_of(model, compare)
     rows, truth = model.prepared(data.rows, data.tags, files.folder)
-    rows.feature.encode(rows_of(test.rows))
+    with blaming(test.path):  # a file that cannot be read is told now, not after training
+        judged = rows.others(test.rows)
+        if not judged.encoded.lengths.any():
+            raise DataError("there are no steps to score on")
     train_all(networks, rows, truth, files, resume=resume, force=force, watch=watch, say=say)
-    found = [_scores(name, model, test, one.predict(test.rows)) for name, one in networks]
+    with blaming(test.path):
+        found = [_scores(name, model, test, one.predict(judged)) for name, one in networks]
     found.append(score_baseline(model, data, test))
     model.save(files.model, force=force or resume)
     report = build_report(title, model, test, found, held_out)

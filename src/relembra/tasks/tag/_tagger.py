@@ -39,7 +39,7 @@ from relembra.tasks.tag._settings import (
 )
 from relembra.tasks.tag._stream import TagStream
 from relembra.tasks.tag._tag_set import Tag, TagSet, check_rules
-from relembra.tasks.tag._tagged_data import TaggedData
+from relembra.tasks.tag._tagged_data import TaggedData, encoded_by
 from relembra.training import Subscriber, Training
 
 __all__ = ["Tagger"]
@@ -352,7 +352,7 @@ class Tagger(SequenceEstimator):
 
     def _encoded(self, X: Any) -> Encoded:  # noqa: N803
         self._check_fitted()
-        return self.feature_.encode(rows_of(X))
+        return encoded_by(self.feature_, X)
 
     def _probabilities(self, encoded: Encoded) -> list[torch.Tensor]:
         found = in_order(encoded, self.fitted_.network.probabilities)
