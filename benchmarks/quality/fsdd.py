@@ -65,6 +65,7 @@ def model(train: list[Recording], seed: int, steps: int) -> Classifier:
         training__evaluate_every=250,
         trunk__units=128,
         trunk__dropout=0.4,
+        embedding__convolutions=1,
         embedding__tempo=0.25,
         embedding__warp=0.15,
         embedding__step_mask=0.1,
