@@ -85,12 +85,15 @@ def test_files_that_cannot_be_read_are_named(tmp_path) -> None:
     broken, empty, missing = (tmp_path / f"{name}.wav" for name in ("broken", "empty", "missing"))
     broken.write_bytes(good.read_bytes()[:20] + b"nonsense")
     record(empty, tone(300)[:0])
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(good.read_bytes()[:1000])
     infinite = record(tmp_path / "inf.wav", np.full(9, np.inf), subtype="FLOAT")
     feature = Audio.fit([good])
     for path, message in (
         (broken, "broken.wav: this is no readable recording"),
         (missing, "missing.wav: this is no readable recording"),
         (empty, "empty.wav: there are no samples"),
+        (cut, "cut.wav: the recording is cut off: its header promises 3,200 bytes .* and 956 are"),
         (infinite, "inf.wav: a sample is no finite number"),
     ):
         with pytest.raises(DataError, match=message):
@@ -101,6 +104,19 @@ def test_files_that_cannot_be_read_are_named(tmp_path) -> None:
         feature.encode([np.zeros((2, 3))])
     with pytest.raises(DataError, match="put it into brackets"):
         feature.encode(good)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0xFFFFFFFF])
+def test_the_size_of_a_streamed_recording_is_not_known(tmp_path, size) -> None:
+    path = record(tmp_path / "a.wav", tone(300))
+    feature, plain = Audio.fit([path]), path.read_bytes()
+    whole = all_frames(feature.encode([path]))
+    path.write_bytes(plain[:40] + size.to_bytes(4, "little") + plain[44:])
+    if size:
+        assert torch.equal(all_frames(feature.encode([path])), whole)
+    else:
+        with pytest.raises(DataError, match="there are no samples"):
+            feature.encode([path])
 
 
 @pytest.mark.parametrize(

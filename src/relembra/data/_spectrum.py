@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = ["Spectrum", "import_audio", "rate_of"]
 _LOWEST = 60.0
 _LEAST = 1e-10
 _DELTA = 5
+_STREAMED = 0x7FFFF000  # sizes from here on stand for one that the writer did not know
 
 
 @dataclass(frozen=True)
@@ -148,11 +150,33 @@ def _read(path: Path, place: str, rate: int) -> Floats32:
 
     try:
         samples, own = soundfile.read(path, dtype="float32", always_2d=True)
+        _check_whole(path, place)
     except (soundfile.SoundFileError, OSError) as error:
         raise _unreadable(place, error) from None
     _check(samples, place)
     mono: Floats32 = samples.mean(1)
     return mono if own == rate else librosa.resample(mono, orig_sr=own, target_sr=rate)
+
+
+def _check_whole(path: Path, place: str) -> None:
+    """Refuse a RIFF file (.wav) that ends before its samples do, which libsndfile does not."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if file.read(12)[:4] != b"RIFF":
+            return
+        while len(head := file.read(8)) == 8:
+            length = int.from_bytes(head[4:], "little")
+            if head[:4] != b"data":
+                file.seek(length + length % 2, os.SEEK_CUR)
+                continue
+            there = size - file.tell()
+            if there < length < _STREAMED:
+                raise DataError(
+                    f"the recording is cut off: its header promises {length:,} bytes of samples, "
+                    f"and {there:,} are there; take it out, or copy it anew",
+                    path=place,
+                )
+            return
 
 
 def _array(row: npt.ArrayLike, place: str) -> Floats32:
