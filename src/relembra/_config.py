@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast, dataclass_transform
 
 from relembra._errors import ConfigError
 
-__all__ = ["config", "replace"]
+__all__ = ["check_count", "config", "replace"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,22 @@ def config(cls: type[T]) -> type[T]:
     made.__init__ = __init__  # type: ignore[method-assign]
     made.get_params = get_params  # type: ignore[attr-defined]
     return made
+
+
+def check_count(name: str, value: object, *, least: int | None) -> None:
+    """Raise `ConfigError` unless a value is a whole number, of `least` or more where it is given.
+
+    Examples
+    --------
+    >>> check_count("Trunk.units", 0.5, least=1)
+    Traceback (most recent call last):
+    ...
+    relembra._errors.ConfigError: Trunk.units is 0.5; it must be a whole number of 1 or more
+    """
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or (least is not None and value < least):  # type: ignore[operator]
+        wanted = "a whole number" if least is None else f"a whole number of {least} or more"
+        raise ConfigError(f"{name} is {value!r}; it must be {wanted}")
 
 
 def replace(settings: T, **changes: object) -> T:

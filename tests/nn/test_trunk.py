@@ -74,6 +74,11 @@ def test_refusals():
         Trunk(recurrent_dropout=0.2, weight_drop=0.5)
     with pytest.raises(ConfigError, match="a feedforward trunk has no state"):
         Trunk(cell="feedforward", weight_drop=0.5)
-    for name in ("dropout", "input_dropout", "weight_drop"):
-        with pytest.raises(ConfigError, match=f"^{name} is a probability"):
-            Trunk(**{name: 1.0})
+    for name in ("dropout", "input_dropout", "recurrent_dropout", "weight_drop", "zoneout"):
+        for rate in (1.0, "half", None, True):
+            with pytest.raises(ConfigError, match=f"^{name} is a probability"):
+                Trunk(**{name: rate})
+    for name in ("units", "layers"):
+        for count in (0, 2.5, "many", None, True):
+            with pytest.raises(ConfigError, match=f"^Trunk.{name} is {count!r}; it must be a who"):
+                Trunk(**{name: count})

@@ -9,10 +9,11 @@ from relembra._errors import ConfigError
 __all__ = ["LockedDropout", "check_rate"]
 
 
-def check_rate(name: str, rate: float) -> None:
+def check_rate(name: str, rate: object) -> None:
     """Raise `ConfigError` unless the rate is a probability below one; `name` is the option's."""
-    if isinstance(rate, bool) or not 0.0 <= rate < 1.0:
-        raise ConfigError(f"{name} is a probability in [0, 1), got {rate}")
+    number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    if not number or not 0.0 <= rate < 1.0:  # type: ignore[operator]
+        raise ConfigError(f"{name} is a probability in [0, 1), got {rate!r}")
 
 
 class LockedDropout(nn.Module):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from relembra._config import config, replace
+from relembra._config import check_count, config, replace
 from relembra._errors import ConfigError
 from relembra.engine import PathName
 from relembra.engine._request import check_recompute
@@ -73,11 +73,9 @@ class Trunk:
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             raise ConfigError(f"unknown cell {self.cell!r}; known: {', '.join(CELLS)}")
-        if self.units < 1 or self.layers < 1:
-            raise ConfigError(
-                f"units and layers must be at least 1, got {self.units} and {self.layers}"
-            )
-        for name in ("dropout", "input_dropout", "weight_drop"):
+        for name in ("units", "layers"):
+            check_count(f"Trunk.{name}", getattr(self, name), least=1)
+        for name in ("dropout", "input_dropout", "recurrent_dropout", "weight_drop", "zoneout"):
             check_rate(name, getattr(self, name))
         if self.recurrent_dropout and self.weight_drop:
             raise ConfigError(

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any, Literal, get_args
 
-from relembra._config import config
+from relembra._config import check_count, config
 from relembra._errors import ConfigError
 
 __all__ = ["OptimizerName", "ScheduleName", "Training", "decisive_settings"]
@@ -101,13 +101,13 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "plateau", "checkpoint_every"):
-            _check_count(name, getattr(self, name), least=1)
+            check_count(f"Training.{name}", getattr(self, name), least=1)
         for name in ("epochs", "evaluate_every", "patience"):
             if getattr(self, name) is not None:
-                _check_count(name, getattr(self, name), least=1)
+                check_count(f"Training.{name}", getattr(self, name), least=1)
         for name in ("warmup", "workers"):
-            _check_count(name, getattr(self, name), least=0)
-        _check_count("seed", self.seed, least=None)
+            check_count(f"Training.{name}", getattr(self, name), least=0)
+        check_count("Training.seed", self.seed, least=None)
         _check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         _check_choice("schedule", self.schedule, get_args(ScheduleName))
         _check_number("learning_rate", self.learning_rate, above=0.0)
@@ -122,13 +122,6 @@ def decisive_settings(training: Training) -> dict[str, Any]:
     """Return the settings that decide the bits of the result."""
     values = dataclasses.asdict(training)
     return {name: value for name, value in values.items() if name not in _INDIFFERENT}
-
-
-def _check_count(name: str, value: object, *, least: int | None) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or (least is not None and value < least):  # type: ignore[operator]
-        wanted = "a whole number" if least is None else f"a whole number of {least} or more"
-        raise ConfigError(f"Training.{name} is {value!r}; it must be {wanted}")
 
 
 def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,8 @@ def classes_of(y: Any, rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any,
         raise DataError(f"y has shape {given.shape}; expected ({rows},), a label for each row of X")
     if isinstance(given, np.ndarray) and given.dtype.kind == "f":
         _check_whole(given)
+    if isinstance(given, np.ndarray) and given.dtype.kind == "O":
+        _check_objects(given)
     classes, truth = label_codes(given)
     if len(classes) < 2:
         raise DataError(f"y has {len(classes)} class; expected two or more")
@@ -50,6 +53,19 @@ def _check_whole(given: np.ndarray[Any, Any]) -> None:
             "y has numbers that are not whole. Unknown label type: continuous; give whole numbers "
             "or text as labels"
         )
+
+
+def _check_objects(given: np.ndarray[Any, Any]) -> None:
+    """Refuse what cannot be put in order: missing labels, and numbers beside text."""
+    labels = given.tolist()
+    are_text = isinstance(labels[0], str) if labels else False
+    for number, label in enumerate(labels, 1):
+        known = isinstance(label, str | Real) and label == label  # NaN is missing
+        if not known or isinstance(label, str) != are_text:
+            raise DataError(
+                f"row {number} of y is {label!r:.40}; expected a label for each row, all text or "
+                "all numbers"
+            )
 
 
 def weights_by_class(weights: ClassWeight, classes: np.ndarray[Any, Any]) -> ClassWeight:
