@@ -123,7 +123,7 @@ BAD = {
     "wide.csv": ("text,label\na,1\nb,c,2\n", "line 3: this line has 3 cells where 2 were"),
     "latin.csv": ("text,label\na,1\né,2\n".encode("latin-1"), "line 3: byte 0xe9 .* not UTF-8"),
     "latin.jsonl": ('{"text": "é"}\n'.encode("latin-1"), "line 1: byte 0xe9 .* not UTF-8"),
-    "none.csv": ("", "the file is empty"),
+    "none.csv": ("", "the file is empty; expected a header and rows$"),
     "unclear.csv": (
         "text,a,b\nx,1,1\ny,1,1\nz,2,2\nw,2,2\n",
         "name it: the columns are 'text'",

@@ -88,6 +88,7 @@ BAD_NPZ = {
     "shape": ({"X": np.zeros(3)}, r"X has shape \(3,\)"),
     "channels": ({"X": np.zeros((3, 2, 0))}, r"X has shape \(3, 2, 0\)"),
     "type": ({"X": np.array([["a"]])}, "X has .*<U1; expected numbers"),
+    "infinite": ({"X": np.diag([1.0, 1, np.inf])}, "row 3, step 3, channel 1: the value is infin"),
     "objects": ({"X": np.array([[1], [1, 2]], dtype=object)}, "objects are refused: save"),
     "labels": ({"X": np.zeros((3, 2)), "y": np.zeros(2)}, r"y has shape \(2,\); expected \(3,\)"),
     "lengths": ({"X": np.zeros((3, 2)), "lengths": np.array([1, 2, 3])}, "from 0 to 2 for each"),
@@ -110,11 +111,15 @@ def test_files_of_another_kind(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, X=np.zeros((30, 20)))
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(DataError, match="no readable .npz file"):
+    with pytest.raises(DataError, match="numbers: damaged or cut off") as caught:
+        read_frames(path)
+    assert "objects" not in str(caught.value)
+    path.write_bytes(b"a text\n" * 99)
+    with pytest.raises(DataError, match="no readable .npz file of numbers: it is of another kind$"):
         read_frames(path)
     np.save(tmp_path / "b.npy", np.zeros((2, 2)))
     (tmp_path / "b.npy").rename(tmp_path / "b.npz")
-    with pytest.raises(DataError, match="no readable .npz file"):
+    with pytest.raises(DataError, match="it is of another kind"):
         read_frames(tmp_path / "b.npz")
     with pytest.raises(DataError, match="there is no such file"):
         read_frames(tmp_path / "c.ts")

@@ -141,6 +141,8 @@ def test_bad_files(tmp_path: Path, name: str) -> None:
     assert not list((tmp_path / "cache").iterdir()) if (tmp_path / "cache").exists() else True
     with pytest.raises(DataError, match="there is no such text file"):
         TextFiles.of(tmp_path / "none.txt")
+    with pytest.raises(DataError, match="this is a folder; name the text files in it"):
+        TextFiles.of(tmp_path)
     with pytest.raises(DataError, match="there are no text files"):
         TextFiles.of([])
 

@@ -243,9 +243,7 @@ def open_csv(
         if len(records) > _SAMPLE_RECORDS:
             break
     if not records:
-        raise DataError(
-            "the file is empty; expected a header and rows of time and value", path=name
-        )
+        raise DataError("the file is empty; expected a header and rows", path=name)
     return replace(_layout(name, separator, records), quoted=quoted)
 
 

@@ -17,7 +17,7 @@ from relembra.data._encoded import Inputs, field
 from relembra.data._ragged import Ragged
 from relembra.data._types import Floats, Floats32, Ints
 
-__all__ = ["EncodedFrames", "Frames", "as_frames"]
+__all__ = ["EncodedFrames", "Frames", "as_frames", "check_values"]
 
 _CHUNK = 1 << 16
 _INFINITE = "the value is infinite; correct it, or make it NaN for missing"
@@ -110,7 +110,7 @@ class Frames:
                 f"the frames have {rows.values.shape[1]} channels; expected {len(self.mean)}, as "
                 "in the training data"
             )
-        _check_values(rows, self.gaps)
+        check_values(rows, self.gaps)
         return EncodedFrames(self, rows)
 
     def to_json(self) -> dict[str, JSON]:
@@ -199,7 +199,7 @@ def _ragged(raw: Sequence[npt.ArrayLike] | npt.NDArray[Any]) -> Ragged:
 
 def _moments(rows: Ragged) -> tuple[Tensor, Tensor, bool]:
     """Return mean, standard deviation, and whether anything is missing, in two passes."""
-    _check_values(rows, gaps=True)
+    check_values(rows, gaps=True)
     count, total, square = (np.zeros(rows.values.shape[1]) for _ in range(3))
     for part in _parts(rows.values):
         count += np.count_nonzero(~np.isnan(part), axis=0)
@@ -220,8 +220,14 @@ def _parts(values: npt.NDArray[Any]) -> Iterator[Floats]:
         yield np.asarray(values[begin : begin + _CHUNK], np.float64)
 
 
-def _check_values(rows: Ragged, gaps: bool) -> None:
-    """Refuse infinite values, and missing ones unless they are expected."""
+def check_values(rows: Ragged, gaps: bool) -> None:
+    """Refuse infinite values, and missing ones unless they are expected.
+
+    Raises
+    ------
+    DataError
+        There is such a value; its row, step and channel are named, counted from 1.
+    """
     begin = 0
     for part in _parts(rows.values):
         bad = np.isinf(part) if gaps else ~np.isfinite(part)

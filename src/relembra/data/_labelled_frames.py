@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from relembra._errors import DataError
-from relembra.data._frames import as_frames
+from relembra._errors import DataError, blaming
+from relembra.data._frames import as_frames, check_values
 from relembra.data._ragged import Ragged
 from relembra.data._ts_file import read_ts
 
 __all__ = ["LabelledFrames", "read_arrays", "read_frames"]
+
+_UNREADABLE = "this is no readable .npz file of numbers"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,16 +105,29 @@ def read_arrays(
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("it holds one array without a name")
             found = _part(path, file, part)
-            arrays = {key: file[name] for key, name in found.items()}
-    except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        if isinstance(error, DataError):
-            raise
+            arrays = {key: _array(path, file, name) for key, name in found.items()}
+    except DataError:
+        raise
+    except ValueError:  # whose text advises to trust the file
+        raise DataError(f"{_UNREADABLE}: it is of another kind", path=path) from None
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{_UNREADABLE}: damaged or cut off: {error}", path=path) from None
+    with blaming(path):
+        rows = _frames(arrays)
+        check_values(rows, gaps=True)  # here, where the rows still have the numbers of the file
+    return rows, arrays.get("y"), (f"read: {', '.join(found.values())}",)
+
+
+def _array(path: str, file: Mapping[str, Any], name: str) -> npt.NDArray[Any]:
+    try:
+        array: npt.NDArray[Any] = file[name]
+    except ValueError:
         raise DataError(
-            f"this is no readable .npz file of numbers: {error}; arrays of objects are refused: "
+            f"{_UNREADABLE}: {name!r} holds objects, or is damaged; arrays of objects are refused: "
             "save sequences of unequal length as 'values' and 'offsets'",
             path=path,
         ) from None
-    return _frames(path, arrays), arrays.get("y"), (f"read: {', '.join(found.values())}",)
+    return array
 
 
 def _part(path: str, file: Mapping[str, Any], part: str | None) -> dict[str, str]:
@@ -131,20 +146,17 @@ def _part(path: str, file: Mapping[str, Any], part: str | None) -> dict[str, str
     )
 
 
-def _frames(path: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Ragged:
-    try:
-        if "X" not in arrays:
-            return as_frames(Ragged(arrays["values"], arrays["offsets"].astype(np.int64)))
-        values = arrays["X"]
-        if values.ndim not in (2, 3) or values.dtype.kind not in "iufb" or 0 in values.shape[2:]:
-            raise DataError(
-                f"X has shape {values.shape} and type {values.dtype}; expected numbers (n, T, K) "
-                "or (n, T)"
-            )
-        rows = as_frames(values)
-        return rows if "lengths" not in arrays else _cut(rows, arrays["lengths"], values.shape[1])
-    except DataError as error:
-        raise DataError(str(error), path=path) from None
+def _frames(arrays: Mapping[str, npt.NDArray[Any]]) -> Ragged:
+    if "X" not in arrays:
+        return as_frames(Ragged(arrays["values"], arrays["offsets"].astype(np.int64)))
+    values = arrays["X"]
+    if values.ndim not in (2, 3) or values.dtype.kind not in "iufb" or 0 in values.shape[2:]:
+        raise DataError(
+            f"X has shape {values.shape} and type {values.dtype}; expected numbers (n, T, K) "
+            "or (n, T)"
+        )
+    rows = as_frames(values)
+    return rows if "lengths" not in arrays else _cut(rows, arrays["lengths"], values.shape[1])
 
 
 def _cut(rows: Ragged, lengths: npt.NDArray[Any], steps: int) -> Ragged:

@@ -56,6 +56,8 @@ class TextFiles:
         if not self.paths:
             raise DataError("there are no text files; give one or more")
         for path in self.paths:
+            if os.path.isdir(path):
+                raise DataError("this is a folder; name the text files in it", path=path)
             if not os.path.isfile(path):
                 raise DataError("there is no such text file", path=path)
 
