@@ -88,9 +88,9 @@ class CsvSource:
         used = list(dict.fromkeys([*keys, *numbers]))
         try:
             with (
-                open_bytes(self.path) as raw,
+                _stream(self.path) as stream,
                 pc.open_csv(
-                    (feed := _Feed(raw)),
+                    stream,
                     pc.ReadOptions(
                         use_threads=False,
                         block_size=_BLOCK,
@@ -109,11 +109,12 @@ class CsvSource:
             ):
                 try:
                     yield from reader
-                finally:  # Arrow's thread that reads ahead must be at rest when Python ends
-                    feed.ended = True
-                    with contextlib.suppress(pa.ArrowInvalid, EOFError, OSError):
-                        for _ in reader:
-                            pass
+                finally:
+                    if isinstance(stream, _Feed):
+                        stream.ended = True
+                        with contextlib.suppress(pa.ArrowInvalid, EOFError, OSError):
+                            for _ in reader:
+                                pass
         except (pa.ArrowInvalid, EOFError, OSError) as error:
             check_text(self.path)
             self._check_widths()
@@ -129,6 +130,23 @@ class CsvSource:
                     path=self.path,
                     line=line,
                 )
+
+
+@contextlib.contextmanager
+def _stream(path: str) -> Iterator[Any]:
+    """Open a file for Arrow, whose own thread reads ahead.
+
+    That thread must not want the interpreter when Python ends, or the process is aborted: plain
+    files are read without Python, and packed ones are at their end before they are closed.
+    """
+    import pyarrow as pa
+
+    with open_bytes(path) as raw:
+        if not isinstance(raw, io.BufferedReader):
+            yield _Feed(raw)
+            return
+    with pa.OSFile(path) as file:
+        yield file
 
 
 class _Feed(io.RawIOBase):
