@@ -31,7 +31,8 @@ from relembra.tasks import Classifier
 
 STEPS = 20
 FONTS = Path("/usr/share/fonts")
-MADE_UP = (8000, letters.SIDE, letters.SIDE)  # images, where there are too few fonts
+SIDE = letters.SIDES["rows"]
+MADE_UP = (8000, SIDE, SIDE)  # images, where there are too few fonts
 Fit = Callable[[Path], object]
 
 
@@ -137,7 +138,7 @@ def glyphs(data: Path) -> object:
     known = letters.families(FONTS)
     early, late = letters.split(known, False) if known else ([], [])
     if early and late:  # each is drawn once: what is in the copies takes no other time
-        images, labels = (np.repeat(x, letters.COPIES, 0) for x in letters.draw(early, 1, 1))
+        images, labels = (np.repeat(x, letters.COPIES, 0) for x in letters.draw(early, 1, 1, SIDE))
     else:
         chance = np.random.default_rng(0)
         images = chance.random(MADE_UP)
