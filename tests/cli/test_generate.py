@@ -88,6 +88,10 @@ def test_what_the_user_did_wrong(relembra, model, text, folder):
     bad = relembra("train", "generate", "bad.txt", *QUICK)
     assert bad.code == 2 and "bad.txt" in bad.err and "line 2" in bad.err
     assert relembra("train", "generate", "nowhere.txt").code == 2
+    (folder / "tiny.txt").write_text("abc")
+    tiny = relembra("train", "generate", "tiny.txt", *QUICK)
+    assert tiny.code == 2 and "tiny.txt: tokens to learn from: 1; expected 2 or more" in tiny.err
+    assert not list((folder / "runs").glob("generate-tiny-*"))
     assert "known: characters" in relembra("train", "generate", text, "--tokens", "x").err
     assert "User: hello" in relembra("chat", model).err
     assert relembra("generate", text).code == 2

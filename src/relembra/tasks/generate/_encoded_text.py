@@ -77,10 +77,17 @@ def encoded_text(
     feature = text_feature(parts.training, **chosen)
     training = stream_of(parts.training, feature, folder)
     if len(training) < 2:
-        raise DataError(f"the text has {len(training)} tokens to learn from; expected 2 or more")
+        raise DataError(
+            f"tokens to learn from: {len(training)}; expected 2 or more", path=_only_file(parts)
+        )
     held = None if parts.validation is None else stream_of(parts.validation, feature, folder)
     made_for = chosen | {"held_out": model.held_out}
     return EncodedText(made_for, feature, training, held, _beginning(parts))
+
+
+def _only_file(parts: TextParts) -> str | None:
+    text = parts.training
+    return text.paths[0] if isinstance(text, TextFiles) and len(text.paths) == 1 else None
 
 
 def _beginning(parts: TextParts) -> str:
