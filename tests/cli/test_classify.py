@@ -163,6 +163,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(train, reviews, folder
         (["bad.csv"], "text,label\na,x\nb,\n", "bad.csv, line 3, column 'label'"),
         (["bad.csv", "--label", "lable"], "text,label\na,x\n", "did you mean 'label'?"),
         (["bad.csv"], "text,label\na,x\nb,x\n", "rows are too few"),
+        (
+            ["bad.csv"],
+            "text,label\na,x\nb,y\nc,z\n",
+            "bad.csv, column 'label': there are as many labels as rows, 3; expected labels that",
+        ),
+        (
+            ["bad.csv", "--test-share", "0"],
+            "text,label\n" + "a,x\nb,y\n" * 9,
+            "the share to score on is 0.0; expected a number above 0 and below 1",
+        ),
         (["bad.csv"], "text,label\n" + "a,x\n" * 20, "y has 1 class; expected two or more"),
         (["bad.ts"], "@data\n1,2:oops\n", "bad.ts, line"),
         (["none.csv"], "", "there is no such file"),

@@ -152,6 +152,16 @@ def test_evaluate_writes_a_report(relembra, conll, trained, folder) -> None:
     assert twice.code == 2 and "is compared by one file, got 2" in twice.err
 
 
+def test_a_tag_that_writes_no_span_is_named_by_its_line(relembra, trained, conll, folder) -> None:
+    model, _ = trained
+    (folder / "bad.conll").write_text("I O\nfly O\n\nto O\nRio from\n\n")
+    message = "bad.conll, line 4: token 2 of the sentence that begins here has 'from', which is"
+    assert message in relembra("evaluate", model, "bad.conll").err
+    assert message in relembra("evaluate", model, conll, "--train", "bad.conll").err
+    told = relembra("train", "tag", conll, *QUICK, "--no-compare", "--test", "bad.conll")
+    assert message in told.err and "training: " not in told.out
+
+
 def test_frames_with_a_tag_each(relembra, folder) -> None:
     draw = np.random.default_rng(0)
     X = draw.normal(size=(20, 6, 2))

@@ -34,6 +34,10 @@ def test_labels_order_the_tables_and_may_be_more_than_occur():
     assert scores.macro_f1 == pytest.approx((2 / 3) / 3)
 
 
+def test_a_single_class_is_scored_without_a_warning():
+    assert classification_scores(["a"] * 3, ["a"] * 3).confusion.tolist() == [[3]]
+
+
 def test_refusals():
     with pytest.raises(DataError, match=r"shape \(2,\) and predicted \(1,\)"):
         classification_scores([0, 1], [0])

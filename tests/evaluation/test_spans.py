@@ -110,13 +110,13 @@ def test_allowed_paths_are_those_that_repair_leaves_alone(scheme):
 
 
 def test_refusals():
-    with pytest.raises(DataError, match="tag 'X-city' at step 1 is none of BIO or BIOES"):
+    with pytest.raises(DataError, match="tag 'X-city' at step 2 is none of BIO or BIOES"):
         spans(["O", "X-city"])
-    with pytest.raises(DataError, match="tag 'E-x' at step 0 is none of the scheme 'bio'"):
+    with pytest.raises(DataError, match="tag 'E-x' at step 1 is none of the scheme 'bio'"):
         spans(["E-x"], "bio")
-    with pytest.raises(DataError, match="tag 'O-x' at step 0"):
+    with pytest.raises(DataError, match="tag 'O-x' at step 1"):
         spans(["O-x"])
-    with pytest.raises(DataError, match="tag '' at step 0"):
+    with pytest.raises(DataError, match="tag '' at step 1"):
         spans([""])
     with pytest.raises(ConfigError, match="unknown scheme 'iob1'; known: bio, bioes"):
         spans([], "iob1")

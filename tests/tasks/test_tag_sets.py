@@ -49,5 +49,7 @@ def test_impossible_tags_are_refused() -> None:
         TagSet.fit([["X", "Y"]], "bio")
     with pytest.raises(DataError, match="int, str"):
         TagSet.fit([["X", 1]])
+    with pytest.raises(DataError, match="all tags are 'O'; expected two different ones"):
+        TagSet.fit([["O"], ["O", "O"]])
     with pytest.raises(DataError, match="none"):
         TagSet.fit([[]])

@@ -28,12 +28,16 @@ def evaluate_tag(request: EvaluateRequest) -> None:
     for note in data.notes:
         request.terminal.say(note)
     spans = model.tag_set_.scheme is not None
+    if spans:
+        data.check_spans()
     with blaming(request.data):
         found = [
             tag_scores(model.trunk.cell, data.tags or [], model.predict(data.rows), spans=spans)
         ]
     if request.train is not None:
         learnt = read_tag_data(request.train, word=request.text, column=request.label)
+        if spans:
+            learnt.check_spans()
         found.append(score_baseline(model, learnt, data))
     name = data_name(request.data)
     folder = given_folder(request.out) if request.out else fresh_folder("evaluate", name)

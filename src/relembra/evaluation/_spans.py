@@ -178,12 +178,12 @@ def _split(tags: Sequence[str], scheme: Scheme | None) -> list[tuple[str, str]]:
         _check_scheme(scheme)
     known = _PREFIXES[scheme or "bioes"]
     parts = []
-    for t, tag in enumerate(tags):
+    for step, tag in enumerate(tags, 1):
         prefix, dash, label = tag.partition("-")
         if len(prefix) != 1 or prefix not in known or (prefix == "O" and dash):
             name = f"the scheme {scheme!r}" if scheme else "BIO or BIOES"
             raise DataError(
-                f"tag {tag!r} at step {t} is none of {name}: expected O, or one of "
+                f"tag {tag!r} at step {step} is none of {name}: expected O, or one of "
                 f"{', '.join(known[1:])} with a dash and a label"
             )
         parts.append((prefix, "" if prefix == "O" else label or "_"))

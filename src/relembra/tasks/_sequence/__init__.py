@@ -10,6 +10,7 @@ from relembra.tasks._sequence._encoder import make_encoder as make_encoder
 from relembra.tasks._sequence._estimator import SettingsEstimator as SettingsEstimator
 from relembra.tasks._sequence._front import Front as Front
 from relembra.tasks._sequence._front import front_lines as front_lines
+from relembra.tasks._sequence._holding_out import check_test_share as check_test_share
 from relembra.tasks._sequence._holding_out import hold_out as hold_out
 from relembra.tasks._sequence._job_files import JobFiles as JobFiles
 from relembra.tasks._sequence._model_file import SavedModel as SavedModel
@@ -48,6 +49,7 @@ __all__ = [
     "SomeRows",
     "check_ending",
     "check_free",
+    "check_test_share",
     "fingerprint",
     "front_lines",
     "hold_out",

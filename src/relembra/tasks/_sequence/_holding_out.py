@@ -11,9 +11,17 @@ from relembra._errors import ConfigError
 from relembra._random import generator
 from relembra.data import Labels, label_codes
 
-__all__ = ["hold_out"]
+__all__ = ["check_test_share", "hold_out"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def check_test_share(share: float) -> None:
+    """Raise `ConfigError` unless so large a share can be held out to score on."""
+    if not 0 < share < 1:
+        raise ConfigError(
+            f"the share to score on is {share!r}; expected a number above 0 and below 1"
+        )
 
 
 def hold_out(

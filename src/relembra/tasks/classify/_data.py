@@ -16,14 +16,14 @@ from relembra._errors import DataError
 from relembra.data import (
     Labels,
     find_files,
+    label_codes,
     medium_of,
     open_texts,
     read_files,
     read_frames,
-    read_texts,
     row_numbers,
 )
-from relembra.tasks._sequence import hold_out
+from relembra.tasks._sequence import check_test_share, hold_out
 from relembra.tasks.classify._features import subset
 
 __all__ = ["LabelledRows", "chunks_of", "is_frames", "read_labelled"]
@@ -45,12 +45,15 @@ class LabelledRows:
         How the file was understood, as sentences for people.
     path
         Where the rows were read, for errors; None where that is not known.
+    column
+        Where the labels were read, for errors; None for what has no columns.
     """
 
     rows: Any
     labels: Labels | np.ndarray[Any, Any] | None
     notes: tuple[str, ...]
     path: str | os.PathLike[str] | None = None
+    column: str | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,14 +71,28 @@ class LabelledRows:
         ------
         DataError
             Nothing would be held out.
+        ConfigError
+            The share is not above 0 and below 1.
         """
+        check_test_share(share)
         kept, held = hold_out(len(self), share, seed, labels=self.labels)
         if not len(held):
+            if len(self) > 1 and self.labels is not None and _all_differ(self.labels):
+                raise DataError(
+                    f"there are as many labels as rows, {len(self)}; expected labels that several "
+                    "rows share",
+                    path=self.path,
+                    column=self.column,
+                )
             raise DataError(
                 f"{len(self)} rows are too few to hold {100 * share:.0f} % of each label out; give "
                 "more, or a test file"
             )
         return self.take(kept), self.take(held)
+
+
+def _all_differ(labels: Labels | np.ndarray[Any, Any]) -> bool:
+    return len(label_codes(labels)[0]) == len(labels)
 
 
 def is_frames(path: str | os.PathLike[str]) -> bool:
@@ -114,8 +131,9 @@ def read_labelled(
         files = read_files(path)
         return LabelledRows(files.files, np.array(files.labels), files.notes, path)
     if not is_frames(path):
-        found = read_texts(path, text=text, label=label)
-        return LabelledRows(found.texts, found.labels, found.notes, path)
+        table = open_texts(path, text=text, label=label)
+        found = table.read()
+        return LabelledRows(found.texts, found.labels, found.notes, path, table.label)
     frames = read_frames(path, part=part)
     if frames.labels is None:
         raise DataError("the sequences have no labels", path=path)

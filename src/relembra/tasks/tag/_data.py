@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from relembra.data import (
     read_tagged_frames,
     row_numbers,
 )
-from relembra.tasks._sequence import hold_out
-from relembra.tasks.tag._tag_set import Tag, check_rules, find_scheme
+from relembra.tasks._sequence import check_test_share, hold_out
+from relembra.tasks.tag._tag_set import Tag, check_rules, find_scheme, first_foreign
 
 __all__ = ["TagData", "column_of", "is_frames", "open_rows", "read_tag_data"]
 
@@ -41,12 +41,16 @@ class TagData:
         How it was read, as sentences for people.
     path
         Where they were read, for errors; None where that is not known.
+    places
+        For errors, where in that file each sequence begins, counted from 1: the line of the first
+        token, or the row of an ``.npz`` file. None where that is not known.
     """
 
     rows: Any
     tags: list[list[Tag]] | None
     notes: tuple[str, ...]
     path: str | os.PathLike[str] | None = None
+    places: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,7 +66,35 @@ class TagData:
         framed = isinstance(self.rows, Ragged)
         rows = self.rows.take(chosen) if framed else [self.rows[i] for i in chosen]
         tags = None if self.tags is None else [self.tags[i] for i in chosen]
-        return replace(self, rows=rows, tags=tags)
+        places = None if self.places is None else [self.places[i] for i in chosen]
+        return replace(self, rows=rows, tags=tags, places=places)
+
+    def check_spans(self) -> None:
+        """Raise a `DataError` that names the place of a tag that writes no span, where one does."""
+        foreign = first_foreign(self.tags or [])
+        if foreign is not None:
+            row, step = foreign
+            raise self._error(row, step, "which is none of BIO or BIOES, as the others are")
+
+    def check_rules(self) -> None:
+        """Raise a `DataError` that names the place of a tag that breaks its scheme's rules."""
+        tags = self.tags or []
+        scheme = find_scheme(sorted({tag for row in tags for tag in row}))
+        broken = None if scheme is None else check_rules(tags, scheme)
+        if broken is not None:
+            why = f"against the rules of {scheme}; correct it, or let --repair do it"
+            raise self._error(*broken, why)
+
+    def _error(self, row: int, step: int, why: str) -> DataError:
+        tag = self.tags[row][step] if self.tags is not None else None
+        place = row + 1 if self.places is None else self.places[row]
+        if self.has_tokens and self.places is not None:
+            return DataError(
+                f"token {step + 1} of the sentence that begins here has {tag!r}, {why}",
+                path=self.path,
+                line=place,
+            )
+        return DataError(f"row {place} has {tag!r} at step {step + 1}, {why}", path=self.path)
 
     def split(self, share: float, seed: int) -> tuple[TagData, TagData]:
         """Return what stays and what is held out, chosen by the seed.
@@ -71,7 +103,10 @@ class TagData:
         ------
         DataError
             Nothing would be held out.
+        ConfigError
+            The share is not above 0 and below 1.
         """
+        check_test_share(share)
         kept, held = hold_out(len(self), share, seed)
         if not len(held):
             raise DataError(
@@ -120,14 +155,16 @@ def read_tag_data(
         frames = read_tagged_frames(path, part=part)
         if tagged and frames.tags is None:
             raise DataError("the file has no y; expected a tag for each frame", path=path)
-        return TagData(frames.frames, frames.tags, frames.notes, path)
+        places = range(1, len(frames.frames) + 1)
+        return TagData(frames.frames, frames.tags, frames.notes, path, places)
     if part is not None:
         raise DataError(f"only .npz files have parts; {part!r} was asked for", path=path)
     found = read_tagged(path, word=word, tag=column_of(path, column), tagged=tagged)
-    if check and found.tags is not None:
-        _check_spans(found.tags, found.lines, path)
     tags: Any = found.tags
-    return TagData(found.tokens, tags, found.notes, path)
+    data = TagData(found.tokens, tags, found.notes, path, found.lines)
+    if check:
+        data.check_rules()
+    return data
 
 
 def column_of(path: str | os.PathLike[str], column: str | None) -> str | None:
@@ -158,16 +195,3 @@ def open_rows(
     file = open_tagged(path, word=word, tagged=False)
     rows = ([sentence.tokens for sentence in some] for some in file.chunks(_CHUNK))
     return rows, lambda: file.notes
-
-
-def _check_spans(tags: list[list[str]], lines: list[int], path: Any) -> None:
-    scheme = find_scheme(sorted({tag for row in tags for tag in row}))
-    broken = None if scheme is None else check_rules(tags, scheme)
-    if broken is not None:
-        row, step = broken
-        raise DataError(
-            f"token {step + 1} of the sentence that begins here has {tags[row][step]!r}, against "
-            f"the rules of {scheme}; correct it, or let --repair do it",
-            path=path,
-            line=lines[row],
-        )

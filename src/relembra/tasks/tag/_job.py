@@ -83,6 +83,8 @@ def run_tag(
     model = tagger.settled(data.rows)
     networks = networks_of(model, compare)
     rows, truth = model.prepared(data.rows, data.tags, files.folder)
+    if rows.tag_set.scheme is not None:
+        test.check_spans()
     with blaming(test.path):  # a file that cannot be read is told now, not after training
         judged = rows.others(test.rows)
         if not judged.encoded.lengths.any():

@@ -17,7 +17,7 @@ from relembra._errors import ConfigError, DataError
 from relembra.data import Ragged
 from relembra.evaluation import Scheme, allowed_transitions, repair_tags, spans, tags_of_spans
 
-__all__ = ["Tag", "TagSet", "check_rules", "find_scheme"]
+__all__ = ["Tag", "TagSet", "check_rules", "find_scheme", "first_foreign"]
 
 Tag = str | int
 _SPAN = re.compile(r"O|[BIES](-.+)?")
@@ -67,11 +67,13 @@ class TagSet:
         Raises
         ------
         DataError
-            There are none, or numbers and texts are mixed.
+            There are none, or a single one, or numbers and texts are mixed.
         ConfigError
             A scheme is asked for, but the tags are no spans.
         """
         tags = _sorted(rows)
+        if len(tags) < 2:
+            raise DataError(f"all tags are {tags[0]!r}; expected two different ones or more")
         found = find_scheme(tags)
         if scheme is not None and found is None:
             raise ConfigError(
@@ -181,6 +183,21 @@ def check_rules(rows: Sequence[Sequence[Tag]], scheme: Scheme) -> tuple[int, int
         repaired = repair_tags(texts, scheme)
         for step, (old, new) in enumerate(zip(texts, repaired, strict=True)):
             if old != new:
+                return number, step
+    return None
+
+
+def first_foreign(rows: Sequence[Sequence[Tag]]) -> tuple[int, int] | None:
+    """Return row and step of the first tag that writes no span in any scheme, both from 0.
+
+    Examples
+    --------
+    >>> first_foreign([["O", "B-x"], ["O", "from"]])
+    (1, 1)
+    """
+    for number, row in enumerate(rows):
+        for step, tag in enumerate(row):
+            if not isinstance(tag, str) or not _SPAN.fullmatch(tag):
                 return number, step
     return None
 
