@@ -125,6 +125,9 @@ def test_evaluation_on_other_data(train, relembra, reviews, folder):
     model = Classifier.load("trained/model.safetensors")
     assert found["metrics"]["accuracy"] == pytest.approx(model.score(rows, labels))
     assert found["confusion"]["labels"] == ["meh", "neg", "pos"]
+    assert found["notes"] == [
+        "1 of 30 rows have labels that the model never learnt ('meh'); they count as mistakes"
+    ]
     assert [one["model"] for one in found["baselines"]] == ["most frequent class"]
     beside = relembra("evaluate", "trained/model.safetensors", "later.csv", "--train", reviews,
                       "--json")  # fmt: skip
@@ -132,6 +135,12 @@ def test_evaluation_on_other_data(train, relembra, reviews, folder):
     assert bag["model"] == "bag of words, logistic regression" and bag["accuracy"] > 0.8
     assert majority == found["baselines"][0]
     assert (folder / found["files"]["report"]).is_file()
+    (folder / "stars.csv").write_text("text,stars\ngood,5\nbad,1\ngood,5\nbad,1\n")
+    strange = relembra("evaluate", "trained/model.safetensors", "stars.csv")
+    assert (strange.code, strange.err) == (
+        2, "error: stars.csv: the model learnt none of these labels: '1', '5'; it knows 'neg', "
+        "'pos'. Name the column that has them\n",
+    )  # fmt: skip
     assert relembra("evaluate", "trained/model.safetensors", "later.csv", "--out", "x").code == 0
     again = relembra("evaluate", "trained/model.safetensors", "later.csv", "--out", "x")
     assert again.code == 2
@@ -240,6 +249,47 @@ def test_what_is_wrong_with_the_training_file_is_not_blamed_on_another(train, re
     assert train("good.csv", "--no-compare", "--out", "run").code == 0
     outcome = relembra("evaluate", model, "good.csv", "--train", "blank.csv")
     assert outcome.code == 2 and "blank.csv: a bag of words cannot be made" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["reviews.csv", "--part", "train"], "reviews.csv: part 'train' was asked for; only .npz"),
+        (["gestures.npz", "--part", "train", "--label", "y"], "label 'y' was asked for; files of"),
+        (["gestures.npz", "--part", "train", "--text", "X"], "text 'X' was asked for; files of"),
+        (["moves.ts", "--text", "X"], "moves.ts: text 'X' was asked for; files of numeric"),
+        (["towns.conll"], "towns.conll: CoNLL files have a tag for each token"),
+    ],
+)
+def test_options_that_mean_nothing_to_the_data_are_refused(
+    train, reviews, gestures, folder, words, message
+):
+    outcome = train(*words)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert not list(folder.glob("runs/*"))
+
+
+def test_predict_says_what_it_reads_and_refuses_what_means_nothing(
+    train, relembra, reviews, folder
+):
+    train(reviews, "--out", "trained", "--no-compare")
+    model = "trained/model.safetensors"
+    (folder / "new.csv").write_text("number,review\n1,good film\n2,bad film\n")
+    outcome = relembra("predict", model, "new.csv", "--output", "labels.csv")
+    assert outcome.code == 0
+    assert "text: 'review' (guessed)" in outcome.out
+    for words, message in (
+        (["new.csv", "--column", "sentiment"], "--column means nothing to a model for 'classify'"),
+        (["new.csv", "--label", "sentiment"], "--column means nothing to a model for 'classify'"),
+        (["new.csv", "--output", "x.csv", "--out", "x"], "give one of them"),
+        (["new.csv", "--part", "test"], "new.csv: part 'test' was asked for; only .npz"),
+        (["towns.conll"], "towns.conll: CoNLL files have a tag for each token"),
+    ):
+        outcome = relembra("predict", model, *words)
+        assert outcome.code == 2
+        assert message in outcome.err
+        assert not (folder / "x").exists() and not list(folder.glob("runs/*"))
 
 
 def test_models_are_sent_to_their_job(relembra, folder):

@@ -22,6 +22,18 @@ def test_version_and_help(relembra):
         assert option in relembra("forecast", "--help").out
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("evaluate", "a fresh runs/evaluate-DATA-N]; none is written for a language model."),
+        ("predict", "[default: upos, whichever column the model learnt]."),
+    ],
+)
+def test_help_says_what_follows_where_an_option_is_left_out(relembra, command, said):
+    shown = relembra(command, "--help").out
+    assert "".join(said.split()) in "".join(shown.replace("│", "").split())
+
+
 def test_no_command_shows_the_help(relembra):
     outcome = relembra()
     assert outcome.code == 2

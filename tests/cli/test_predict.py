@@ -62,3 +62,12 @@ def test_columns_of_another_name_are_an_error(relembra, model, folder, snapshot)
         "error: other.csv: there is no column 'sales'; the columns are 'month', 'revenue'\n"
     )
     assert snapshot() == before
+
+
+def test_options_of_other_jobs_are_refused(relembra, model, sales, snapshot):
+    before = snapshot()
+    for option in ("--text", "--part", "--column"):
+        outcome = relembra("predict", model, sales, option, "sales")
+        assert outcome.code == 2
+        assert f"{option} means nothing to a model for 'forecast'" in outcome.err
+    assert snapshot() == before

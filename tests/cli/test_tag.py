@@ -162,6 +162,19 @@ def test_a_tag_that_writes_no_span_is_named_by_its_line(relembra, trained, conll
     assert message in told.err and "training: " not in told.out
 
 
+def test_evaluate_says_which_tags_the_model_never_learnt(relembra, trained, folder) -> None:
+    model, _ = trained
+    (folder / "new.conll").write_text("to O\nRio B-town\nnow B-time\n\n")
+    done = relembra("evaluate", model, "new.conll", "--json")
+    assert json.loads(done.out)["notes"] == [
+        "1 of 3 steps have tags that the model never learnt ('B-time'); they count as mistakes"
+    ]
+    (folder / "pos.conll").write_text("to ADP\nRio PROPN\n\n")
+    done = relembra("evaluate", model, "pos.conll")
+    assert done.code == 2
+    assert "pos.conll: the model learnt none of these tags: 'ADP', 'PROPN'; it knows" in done.err
+
+
 def test_frames_with_a_tag_each(relembra, folder) -> None:
     draw = np.random.default_rng(0)
     X = draw.normal(size=(20, 6, 2))
@@ -174,6 +187,18 @@ def test_frames_with_a_tag_each(relembra, folder) -> None:
     assert "span_f1" not in json.loads(done.out)["metrics"]
     done = relembra("predict", "run/model.safetensors", "film.npz", "--part", "train")
     assert done.code == 0, done.err
+
+
+def test_columns_of_what_has_none_are_refused(relembra, conll, trained, folder) -> None:
+    np.savez(folder / "film.npz", X=np.zeros((4, 6, 2)), y=np.zeros((4, 6), int))
+    for option in ("--text", "--column"):
+        done = relembra("train", "tag", "film.npz", option, "form", *QUICK)
+        assert done.code == 2 and ".npz files have no columns; 'form' was asked for" in done.err
+    model, _ = trained
+    for words in ((), ("--output", "tags.csv")):
+        done = relembra("predict", model, conll, "--column", "xpos", *words)
+        assert done.code == 2 and "needs an --output that ends in .conllu" in done.err
+    assert not (folder / "runs").exists()
 
 
 def test_conllu_columns_have_names(relembra, folder) -> None:

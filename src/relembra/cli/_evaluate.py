@@ -13,11 +13,11 @@ from relembra.cli._options import (
     Force,
     Json,
     LabelColumn,
-    Out,
     Part,
     Quiet,
     TextColumn,
     Threads,
+    refuse_options,
 )
 from relembra.cli._output import Terminal, set_threads
 
@@ -39,7 +39,14 @@ def evaluate(
         list[Path] | None,
         typer.Option(help="What the model learnt from, for the baselines beside it."),
     ] = None,
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for the report [default: a fresh runs/evaluate-DATA-N]; none is written "
+            "for a language model.",
+        ),
+    ] = None,
     force: Force = False,
     threads: Threads = 1,
     as_json: Json = False,
@@ -84,9 +91,7 @@ class EvaluateRequest:
         """Refuse options that mean nothing to a job, and files that it cannot take together."""
         from relembra._errors import ConfigError
 
-        for name, value in self.options.items():
-            if value is not None and name not in known:
-                raise ConfigError(f"--{name} means nothing to a model for {job!r}; leave it out")
+        refuse_options(job, self.options, known)
         for what, given in (
             ("scored on", self.files),
             ("compared by", self.options["train"] or ()),

@@ -20,7 +20,13 @@ def evaluate_classify(request: EvaluateRequest) -> None:
     """Score the model beside the baselines, and write the report."""
     from relembra._errors import OutputExistsError
     from relembra.tasks import Classifier
-    from relembra.tasks.classify import build_report, evaluate_all, notes_of, read_labelled
+    from relembra.tasks.classify import (
+        build_report,
+        evaluate_all,
+        notes_of,
+        read_labelled,
+        unknown_labels,
+    )
 
     began = time.perf_counter()
     model = Classifier.load(request.model)
@@ -30,7 +36,7 @@ def evaluate_classify(request: EvaluateRequest) -> None:
     with blaming(request.data):
         name = model.named(model.recipe_.trunk.cell)
         models: list[tuple[str, Any]] = [(name, model), *_baselines(model, request)]
-        notes = notes_of(models)
+        notes = (*unknown_labels(model, data.labels), *notes_of(models))
         for note in notes:
             request.terminal.say(note)
         found = evaluate_all(models, data.rows, data.labels)

@@ -20,16 +20,24 @@ def evaluate_tag(request: EvaluateRequest) -> None:
     """Score the model, and write the report."""
     from relembra._errors import OutputExistsError
     from relembra.tasks import Tagger
-    from relembra.tasks.tag import build_report, read_tag_data, score_baseline, tag_scores
+    from relembra.tasks.tag import (
+        build_report,
+        read_tag_data,
+        score_baseline,
+        tag_scores,
+        unknown_tags,
+    )
 
     began = time.perf_counter()
     model = Tagger.load(request.model)
     data = read_tag_data(request.data, word=request.text, column=request.label, part=request.part)
-    for note in data.notes:
-        request.terminal.say(note)
     spans = model.tag_set_.scheme is not None
+    with blaming(request.data):
+        notes = unknown_tags(model.tag_set_, data.tags or [])
     if spans:
         data.check_spans()
+    for note in (*data.notes, *notes):
+        request.terminal.say(note)
     with blaming(request.data):
         found = [
             tag_scores(model.trunk.cell, data.tags or [], model.predict(data.rows), spans=spans)
@@ -46,4 +54,4 @@ def evaluate_tag(request: EvaluateRequest) -> None:
         raise OutputExistsError(f"{path} exists; choose another --out, or say --force")
     build_report(name, model, data, found, _WHAT).write(path, force=request.force)
     seconds = time.perf_counter() - began
-    show_tag_scores(request.terminal, found, _WHAT, {"report": path}, seconds)
+    show_tag_scores(request.terminal, found, _WHAT, {"report": path}, seconds, notes)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from relembra._errors import ConfigError
 
 __all__ = [
     "BackSteps",
@@ -57,6 +60,7 @@ __all__ = [
     "Units",
     "Windows",
     "given",
+    "refuse_options",
 ]
 
 Out = Annotated[
@@ -264,3 +268,10 @@ Space = Annotated[
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were given."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def refuse_options(job: str, options: dict[str, Any], known: Set[str]) -> None:
+    """Raise `ConfigError` where an option was given that means nothing to models for a job."""
+    for name in given(options):
+        if name not in known:
+            raise ConfigError(f"--{name} means nothing to a model for {job!r}; leave it out")

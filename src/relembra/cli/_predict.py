@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from relembra.cli._options import Force, Json, Out, Output, Part, Quiet, TextColumn, Threads
+from relembra.cli._options import (
+    Force,
+    Json,
+    Out,
+    Output,
+    Part,
+    Quiet,
+    TextColumn,
+    Threads,
+    refuse_options,
+)
 from relembra.cli._output import Terminal, set_threads
 
 __all__ = ["PredictRequest", "predict"]
@@ -23,7 +33,12 @@ def predict(
     text: TextColumn = None,
     column: Annotated[
         str | None,
-        typer.Option("--column", help="Which column a .conllu file gets its tags in [upos]."),
+        typer.Option(
+            "--column",
+            "--label",
+            help="Which column a .conllu file gets its tags in [default: upos, whichever column "
+            "the model learnt].",
+        ),
     ] = None,
     part: Part = None,
     output: Output = None,
@@ -51,7 +66,11 @@ def predict(
     job = load_model(model).job
     if job not in _JOBS:
         raise ConfigError(f"{model} is a model for {job!r}; predict knows {', '.join(_JOBS)}")
-    _JOBS[job](request)
+    run, known = _JOBS[job]
+    refuse_options(job, {"text": text, "column": column, "part": part}, known)
+    if output is not None and out is not None:
+        raise ConfigError("--output names a file, --out a folder for it; give one of them")
+    run(request)
 
 
 @dataclass(frozen=True)
@@ -87,9 +106,9 @@ def _tag(request: PredictRequest) -> None:
     predict_tag(request)
 
 
-# Which function answers for a model of which job.
-_JOBS: dict[str, Callable[[PredictRequest], None]] = {
-    "classify": _classify,
-    "forecast": _forecast,
-    "tag": _tag,
+# Which function answers for a model of which job, and the options that mean something to it.
+_JOBS: dict[str, tuple[Callable[[PredictRequest], None], frozenset[str]]] = {
+    "classify": (_classify, frozenset({"text", "part"})),
+    "forecast": (_forecast, frozenset()),
+    "tag": (_tag, frozenset({"text", "part", "column"})),
 }

@@ -34,7 +34,9 @@ def _pieces(model: Any, request: PredictRequest) -> Iterator[dict[str, list[Any]
     from relembra.tasks.classify import chunks_of
 
     done, clips = 0, isinstance(model.feature_, ImageSequence)
-    for rows in chunks_of(request.data, text=request.text, part=request.part, clips=clips):
+    for rows in chunks_of(
+        request.data, text=request.text, part=request.part, clips=clips, say=request.terminal.say
+    ):
         chances = model.predict_proba(rows)
         columns = {
             "row": list(range(done + 1, done + 1 + len(rows))),

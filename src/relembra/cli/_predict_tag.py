@@ -16,15 +16,22 @@ __all__ = ["predict_tag"]
 
 def predict_tag(request: PredictRequest) -> None:
     """Tag the sequences, a thousand at a time, and write them."""
+    from relembra._errors import ConfigError
     from relembra.tasks import Tagger
     from relembra.tasks.tag import check_tag_ending, column_of, open_rows, write_tags
 
     model = Tagger.load(request.model)
-    if request.output is not None:
-        check_tag_ending(request.output, request.data)
+    output = request.output
+    if output is not None:
+        check_tag_ending(output, request.data)
+    if request.column is not None and (output is None or output.suffix.lower() != ".conllu"):
+        raise ConfigError(
+            "--column says which column of CoNLL-U gets the tags; it needs an --output that ends "
+            "in .conllu"
+        )
     rows, notes = open_rows(request.data, word=request.text, part=request.part)
     counted = _Counted(model, rows)
-    name = request.data, request.output, request.out, "tags.csv"
+    name = request.data, output, request.out, "tags.csv"
     with predictions_file(*name, force=request.force) as path, blaming(request.data):
         column = column_of(request.data, request.column) or "upos"
         write_tags(path, counted, source=request.data, column=column, force=request.force)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -160,7 +161,12 @@ def tags_and_test(
 
 
 def show_tag_scores(
-    terminal: Terminal, found: Any, held_out: str, files: dict[str, Path], seconds: float
+    terminal: Terminal,
+    found: Any,
+    held_out: str,
+    files: dict[str, Path],
+    seconds: float,
+    notes: Sequence[str] = (),
 ) -> None:
     """Print scores, verdict and files of what was evaluated."""
     from relembra.tasks.tag import score_table, verdict_lines
@@ -177,6 +183,7 @@ def show_tag_scores(
             "metrics": found[0].to_dict(),
             "baselines": [{"model": one.name} | one.to_dict() for one in found[1:]],
             "verdict": verdict,
+            "notes": list(notes),
             "files": files,
             "seconds": seconds,
         }

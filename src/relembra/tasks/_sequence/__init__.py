@@ -31,6 +31,7 @@ from relembra.tasks._sequence._some_rows import SomeRows as SomeRows
 from relembra.tasks._sequence._tables import ENDINGS as ENDINGS
 from relembra.tasks._sequence._tables import check_ending as check_ending
 from relembra.tasks._sequence._tables import write_table as write_table
+from relembra.tasks._sequence._unknown_labels import note_unknown as note_unknown
 
 __all__ = [
     "JobFiles",
@@ -57,6 +58,7 @@ __all__ = [
     "load_sequence_model",
     "make_encoder",
     "networks_of",
+    "note_unknown",
     "parts_of",
     "rebuilding",
     "save_sequence_model",

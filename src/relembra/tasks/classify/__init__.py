@@ -8,6 +8,7 @@ from relembra.tasks.classify._data import chunks_of as chunks_of
 from relembra.tasks.classify._data import read_labelled as read_labelled
 from relembra.tasks.classify._evaluation import Evaluation as Evaluation
 from relembra.tasks.classify._evaluation import evaluate_all as evaluate_all
+from relembra.tasks.classify._evaluation import unknown_labels as unknown_labels
 from relembra.tasks.classify._job import ClassifyFiles as ClassifyFiles
 from relembra.tasks.classify._job import ClassifyJob as ClassifyJob
 from relembra.tasks.classify._job import baselines_of as baselines_of
@@ -51,5 +52,6 @@ __all__ = [
     "read_labelled",
     "run_classify",
     "score_rows",
+    "unknown_labels",
     "verdict_lines",
 ]

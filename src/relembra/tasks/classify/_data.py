@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,11 @@ def is_frames(path: str | os.PathLike[str]) -> bool:
     return re.search(r"\.(npz|ts(\.gz|\.bz2|\.xz)?)$", name) is not None
 
 
+def _is_tokens(path: str | os.PathLike[str]) -> bool:
+    """Tell by its name whether a file holds tagged tokens."""
+    return re.search(r"\.conllu?(\.(gz|bz2|xz))?$", os.fspath(path).lower()) is not None
+
+
 def read_labelled(
     path: str | os.PathLike[str],
     *,
@@ -126,8 +131,8 @@ def read_labelled(
     DataError
         The file cannot be read, or has no labels.
     """
+    _refuse_unfit(path, text=text, label=label, part=part)
     if os.path.isdir(path):
-        _refuse_columns(path, text=text, label=label, part=part)
         files = read_files(path)
         return LabelledRows(files.files, np.array(files.labels), files.notes, path)
     if not is_frames(path):
@@ -146,6 +151,7 @@ def chunks_of(
     text: str | None = None,
     part: str | None = None,
     clips: bool = False,
+    say: Callable[[str], Any] = lambda line: None,
 ) -> Iterator[Any]:
     """Yield rows without labels, some at a time, for data larger than memory.
 
@@ -157,21 +163,27 @@ def chunks_of(
         As in `read_labelled`.
     clips
         Whether a folder of images is one row.
+    say
+        Told how the file was understood.
 
     Raises
     ------
     DataError
         The file cannot be read.
     """
-    if os.path.isdir(path) or medium_of(Path(path)):
-        _refuse_columns(path, text=text, part=part)
+    _refuse_unfit(path, text=text, part=part)
+    if _is_media(path):
         yield from _files(Path(path), clips)
         return
     if not is_frames(path):
-        for texts, _ in open_texts(path, text=text, labelled=False).chunks():
+        table = open_texts(path, text=text, labelled=False)
+        _say_all(say, table.notes)
+        for texts, _ in table.chunks():
             yield texts
         return
-    frames = read_frames(path, part=part).frames
+    found = read_frames(path, part=part)
+    _say_all(say, found.notes)
+    frames = found.frames
     for begin in range(0, len(frames), _CHUNK):
         yield frames.take(np.arange(begin, min(begin + _CHUNK, len(frames))))
 
@@ -183,12 +195,30 @@ def _files(path: Path, clips: bool) -> Iterator[list[Path]]:
         yield files[begin : begin + _FILES]
 
 
-def _refuse_columns(path: str | os.PathLike[str], **names: str | None) -> None:
-    """Refuse what only tables and arrays have."""
-    for name, value in names.items():
-        if value is not None:
-            raise DataError(
-                f"{name} {value!r} was asked for; recordings and images have neither columns nor "
-                "parts: their folders are the labels",
-                path=path,
-            )
+def _say_all(say: Callable[[str], Any], notes: Sequence[str]) -> None:
+    for note in notes:
+        say(note)
+
+
+def _is_media(path: str | os.PathLike[str]) -> bool:
+    return os.path.isdir(path) or medium_of(Path(path)) is not None
+
+
+def _refuse_unfit(path: str | os.PathLike[str], **names: str | None) -> None:
+    """Refuse columns and parts of what has none, and files of tagged tokens."""
+    if _is_tokens(path):
+        raise DataError(
+            "CoNLL files have a tag for each token; a classifier reads texts with one label each: "
+            "a table, .ts, .npz, or a folder of files",
+            path=path,
+        )
+    if _is_media(path):
+        refused = set(names)
+        why = "recordings and images have neither columns nor parts: their folders are the labels"
+    elif is_frames(path):
+        refused, why = {"text", "label"}, "files of numeric sequences have no columns"
+    else:
+        refused, why = {"part"}, "only .npz files have parts"
+    for name in sorted(refused):
+        if names.get(name) is not None:
+            raise DataError(f"{name} {names[name]!r} was asked for; {why}", path=path)

@@ -11,9 +11,10 @@ import numpy as np
 from relembra._errors import DataError
 from relembra.data import label_codes
 from relembra.evaluation import ClassificationScores, calibration_error, classification_scores
+from relembra.tasks._sequence import note_unknown
 from relembra.tasks.classify._features import subset
 
-__all__ = ["Evaluation", "Predictor", "evaluate_all"]
+__all__ = ["Evaluation", "Predictor", "evaluate_all", "unknown_labels"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -104,6 +105,19 @@ def evaluate_all(
     if not len(codes):
         raise DataError("there are no rows to score")
     return [_evaluate(name, model, rows, names, codes) for name, model in models]
+
+
+def unknown_labels(model: Predictor, labels: Any) -> tuple[str, ...]:
+    """Return a sentence for people where a model never learnt some of the labels of rows.
+
+    Raises
+    ------
+    DataError
+        It learnt none of them.
+    """
+    names, codes = label_codes(labels)
+    counts = dict(zip(names.tolist(), np.bincount(codes).tolist(), strict=True))
+    return note_unknown(model.classes_, counts, rows="rows", labels="labels")
 
 
 def _evaluate(

@@ -6,6 +6,7 @@ from relembra.tasks.tag._data import open_rows as open_rows
 from relembra.tasks.tag._data import read_tag_data as read_tag_data
 from relembra.tasks.tag._evaluation import TagScores as TagScores
 from relembra.tasks.tag._evaluation import tag_scores as tag_scores
+from relembra.tasks.tag._evaluation import unknown_tags as unknown_tags
 from relembra.tasks.tag._job import TagFiles as TagFiles
 from relembra.tasks.tag._job import TagJob as TagJob
 from relembra.tasks.tag._job import run_tag as run_tag
@@ -42,6 +43,7 @@ __all__ = [
     "score_table",
     "tag_scores",
     "training_for",
+    "unknown_tags",
     "verdict_lines",
     "write_tags",
 ]

@@ -152,6 +152,7 @@ def read_tag_data(
         The file cannot be read or does not fit; file and line are named.
     """
     if is_frames(path):
+        _refuse_columns(path, word, column)
         frames = read_tagged_frames(path, part=part)
         if tagged and frames.tags is None:
             raise DataError("the file has no y; expected a tag for each frame", path=path)
@@ -185,7 +186,7 @@ def open_rows(
         There is no such file, or it has no parts.
     """
     if is_frames(path):
-        data = read_tag_data(path, part=part, tagged=False)
+        data = read_tag_data(path, word=word, part=part, tagged=False)
         cuts = range(0, len(data), _CHUNK)
         return (data.take(range(i, min(i + _CHUNK, len(data)))).rows for i in cuts), (
             lambda: data.notes
@@ -195,3 +196,9 @@ def open_rows(
     file = open_tagged(path, word=word, tagged=False)
     rows = ([sentence.tokens for sentence in some] for some in file.chunks(_CHUNK))
     return rows, lambda: file.notes
+
+
+def _refuse_columns(path: str | os.PathLike[str], *names: str | None) -> None:
+    for name in names:
+        if name is not None:
+            raise DataError(f".npz files have no columns; {name!r} was asked for", path=path)

@@ -13,9 +13,10 @@ from relembra.evaluation import (
     classification_scores,
     span_scores,
 )
-from relembra.tasks.tag._tag_set import Tag
+from relembra.tasks._sequence import note_unknown
+from relembra.tasks.tag._tag_set import Tag, TagSet
 
-__all__ = ["TagScores", "tag_scores"]
+__all__ = ["TagScores", "tag_scores", "unknown_tags"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,18 @@ def tag_scores(
         classification_scores(*flat),
         span_scores(_texts(truth), _texts(found)) if spans else None,
     )
+
+
+def unknown_tags(tag_set: TagSet, truth: Sequence[Sequence[Tag]]) -> tuple[str, ...]:
+    """Return a sentence for people where a model never learnt some tags of sequences.
+
+    Raises
+    ------
+    DataError
+        It learnt none of them.
+    """
+    counts = Counter(tag for row in truth for tag in row)
+    return note_unknown(tag_set.tags, counts, rows="steps", labels="tags")
 
 
 def _texts(rows: Sequence[Sequence[Tag]]) -> list[list[str]]:
