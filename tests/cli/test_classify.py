@@ -60,7 +60,7 @@ def test_a_table_becomes_a_model_and_a_report(train, relembra, reviews, folder):
     assert Classifier.load(found["files"]["model"]).classes_.tolist() == ["neg", "pos"]
     again = relembra("train", "classify", reviews, *QUICK, "--out", "runs/classify-reviews-1")
     assert again.code == 2
-    assert "model.safetensors exists; choose another folder" in again.err
+    assert "model.safetensors exists; choose another folder, or say --force" in again.err
 
 
 def test_people_read_a_table_and_sentences(train, reviews):
@@ -80,6 +80,7 @@ def test_sets_of_an_npz_file_and_the_options_of_the_model(train, gestures):
     )  # fmt: skip
     found = json.loads(outcome.out)
     assert found["metrics"]["n"] == 40
+    assert "Measured on 40 rows of a test set of their own" in found["verdict"][-1]
     assert found["metrics"]["accuracy"] > 0.8
     model = Classifier.load(found["files"]["model"])
     assert (model.trunk.cell, model.trunk.bidirectional, model.pooling) == ("gru", False, "mean")

@@ -25,7 +25,15 @@ FILES = {
         "ds,y\n2024-01-01T00:00-03:00,1\n2024-01-01T01:00-02:00,2\n",
         r"line 3, column 'ds': the times mix several offsets from UTC .*convert them all to UTC",
     ),
-    "latin.csv": (LATIN, r"line 3: byte 0xe3 at position 15 is not UTF-8.*iconv"),
+    "latin.csv": (
+        LATIN,
+        r"line 3: byte 0xe3 at position 15 is not UTF-8.*8 latin\.csv > utf8-latin\.csv\)$",
+    ),
+    "latin.csv.gz": (gzip.compress(LATIN), r"line 3: byte 0xe3 .* save it as UTF-8$"),
+    "picture.csv": (
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+        r"byte 0x89 at position 1 is not UTF-8 text; the file is binary or damaged: expected text$",
+    ),
     "late.csv": (
         b"ds,y,z\n" + b"2024-01-01,1,a\n" * 90_000 + b"2024-01-02,1,\xe3\n",
         r"line 90002: byte 0xe3",
@@ -52,7 +60,7 @@ FILES = {
         r"several columns hold numbers \('a', 'b'\); name the target",
     ),
     "sheet.csv": (b"PK\x03\x04rest", r"a zip archive or a spreadsheet.*save the sheet as CSV"),
-    "zero.csv": (b"ds,y\n2024-01-01,\x00\n", r"line 2: byte 0x00"),
+    "zero.csv": (b"ds,y\n2024-01-01,\x00\n", r"line 2: byte 0x00 .* the file is binary or damaged"),
     "quote.csv": ('ds,y\n2024-01-01,"3\n' + GOOD, r"line 2, column 'y': .*is a quote left open\?"),
     "broken.parquet": (b"PAR1 nonsense", r"broken\.parquet: this is no readable Parquet file"),
     "plain.csv.gz": (GOOD, r"plain\.csv\.gz: the file cannot be read: Not a gzipped file"),

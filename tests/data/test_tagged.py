@@ -28,7 +28,10 @@ def test_conllu_leaves_out_what_is_no_word(tmp_path: Path) -> None:
     assert data.tokens == [["Vamos", "a", "o", "mar"], ["_"]]
     assert data.tags == [["VERB", "ADP", "DET", "NOUN"], ["PUNCT"]]
     assert data.lines == [2, 9]
-    assert [note.split(" (")[0] for note in data.notes] == ["1 multiword tokens", "1 empty nodes"]
+    assert data.notes == (
+        "1 multiword tokens are left out: their words are there",
+        "1 empty nodes are left out: no text stands for them",
+    )
     other = read_tagged(path, word="lemma", tag="xpos")
     assert (other.tokens[0][0], other.tags) == ("vamos", [["X1"] * 4, ["X1"]])
     assert read_tagged(path, tagged=False).tags is None

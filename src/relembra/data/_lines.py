@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import os
+import shlex
 from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO, Protocol, cast
@@ -24,6 +25,8 @@ _MAGIC = {
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
 }
+_PACKED = (".gz", ".bz2", ".xz")
+_START = 1024  # bytes that tell binary files from text
 
 
 class Layout(Protocol):
@@ -84,7 +87,7 @@ def check_text(path: str, limit: int | None = None) -> None:
     """
     try:
         with open_bytes(path) as raw:
-            start = raw.read(4)
+            start = raw.read(_START)
         bad = _bad_line(path, limit)
     except (OSError, EOFError, lzma.LZMAError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -95,12 +98,23 @@ def check_text(path: str, limit: int | None = None) -> None:
     if bad is not None:
         line, position, byte = bad
         raise DataError(
-            f"byte 0x{byte.hex()} at position {position} is not UTF-8 text; the file is perhaps in "
-            "Latin-1 or Windows-1252: save it as UTF-8 "
-            f"(iconv -f WINDOWS-1252 -t UTF-8 {os.path.basename(path)} > utf8.csv)",
+            f"byte 0x{byte.hex()} at position {position} is not UTF-8 text; "
+            + _remedy(path, b"\x00" in start + byte),
             path=path,
             line=line,
         )
+
+
+def _remedy(path: str, binary: bool) -> str:
+    """Return what to do about a file that is not UTF-8."""
+    if binary:
+        return "the file is binary or damaged: expected text"
+    remedy = "the file is perhaps in Latin-1 or Windows-1252: save it as UTF-8"
+    if path.endswith(_PACKED):
+        return remedy
+    name = os.path.basename(path)
+    old, new = shlex.quote(name), shlex.quote(f"utf8-{name}")
+    return f"{remedy} (iconv -f WINDOWS-1252 -t UTF-8 {old} > {new})"
 
 
 def text_lines(path: str) -> Iterator[tuple[int, str]]:

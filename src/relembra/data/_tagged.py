@@ -28,8 +28,8 @@ __all__ = [
 _FIELDS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _ID = re.compile(r"([1-9]\d*)|([1-9]\d*-[1-9]\d*)|(\d+\.[1-9]\d*)")
 _LEFT_OUT = {
-    "range": "{n:,} multiword tokens (such as 3-4) are left out: their words are there",
-    "empty": "{n:,} empty nodes (such as 8.1) are left out: no text stands for them",
+    "range": "{n:,} multiword tokens are left out: their words are there",
+    "empty": "{n:,} empty nodes are left out: no text stands for them",
     "document": "{n:,} lines -DOCSTART- are left out",
 }
 

@@ -36,5 +36,5 @@ class JobFiles:
         for path in (self.model, self.report):
             if path.exists():
                 raise OutputExistsError(
-                    f"{path} exists; choose another folder, or say force to replace it"
+                    f"{path} exists; choose another folder, or say --force to replace it"
                 )

@@ -45,7 +45,7 @@ def parts_of(data: Data, test: Data | None, share: float, seed: int) -> tuple[Da
         That share, chosen by the seed of the training.
     """
     if test is not None:
-        return data, test, "of a file of their own, which training never saw"
+        return data, test, "of a test set of their own, which training never saw"
     kept, held = data.split(share, derive(seed, "test"))
     return kept, held, "held out at random, which training never saw"
 

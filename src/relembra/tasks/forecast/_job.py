@@ -55,7 +55,7 @@ class OutputFiles:
         for path in (self.forecast, self.model, self.report):
             if path.exists():
                 raise OutputExistsError(
-                    f"{path} exists; choose another folder, or say force to replace it"
+                    f"{path} exists; choose another folder, or say --force to replace it"
                 )
 
 

@@ -58,8 +58,8 @@ class TuneFiles:
         for path in (self.study, self.best, self.report):
             if path.exists():
                 raise OutputExistsError(
-                    f"{path} exists; choose another folder, resume the search, or say force to "
-                    "begin it anew"
+                    f"{path} exists; choose another folder, or say --resume to go on with the "
+                    "search, or --force to begin it anew"
                 )
 
     def remove(self) -> None:
