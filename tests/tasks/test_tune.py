@@ -257,7 +257,7 @@ def test_what_makes_no_sense_is_said_before_anything_is_written(tmp_path):
     for space, message in (
         (SearchSpace(dropout=Between(0.5, 1.5)), "dropout is a probability"),
         (SearchSpace(cell=OneOf(("lstm", "lstn"))), "unknown cell 'lstn'"),
-        (SearchSpace(units=Between(0, 9)), "at least 1"),
+        (SearchSpace(units=Between(0, 9)), "units is 0; .* 1 or more"),
     ):
         with pytest.raises(ConfigError, match=message):
             search(SETTLED, Trainer(), space=space, files=files)
