@@ -90,7 +90,7 @@ def classification_scores(
     >>> scores.classes[0]
     ClassScore(label='a', precision=1.0, recall=0.5, f1=0.6666666666666666, support=2)
     """
-    from sklearn.metrics import precision_recall_fscore_support
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     actual, guess = np.asarray(truth), np.asarray(predicted)
     if actual.ndim != 1 or actual.shape != guess.shape or not actual.size:
@@ -103,6 +103,10 @@ def classification_scores(
     foreign = np.setdiff1d(occurring, known)
     if foreign.size:
         raise DataError(f"{foreign.tolist()[0]!r} is not among the {len(known)} labels")
+    if len(known) == 1:  # where scikit-learn warns, though there is nothing to count
+        confusion = np.array([[actual.size]])
+    else:
+        confusion = confusion_matrix(actual, guess, labels=known)
     columns = precision_recall_fscore_support(actual, guess, labels=known, zero_division=0.0)
     precision, recall, f1, support = (column.tolist() for column in columns)
     return ClassificationScores(
@@ -113,15 +117,8 @@ def classification_scores(
             ClassScore(*row)
             for row in zip(known.tolist(), precision, recall, f1, support, strict=True)
         ),
-        confusion=_confusion(actual, guess, known),
+        confusion=confusion,
     )
-
-
-def _confusion(actual: NDArray[Any], guess: NDArray[Any], known: NDArray[Any]) -> NDArray[Any]:
-    """Count pairs of classes; scikit-learn's function warns where there is a single class."""
-    order, classes = np.argsort(known), len(known)
-    row, column = (order[np.searchsorted(known, x, sorter=order)] for x in (actual, guess))
-    return np.bincount(row * classes + column, minlength=classes**2).reshape(classes, classes)
 
 
 def expected_calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:

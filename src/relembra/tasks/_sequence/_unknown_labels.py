@@ -36,14 +36,14 @@ def note_unknown(
     >>> note_unknown(["neg", "pos"], {"pos": 7, "meh": 2}, rows="rows", labels="labels")
     ("2 of 9 rows have labels that the model never learnt ('meh'); they count as mistakes",)
     """
-    learnt = sorted(map(str, known))
+    learnt = set(map(str, known))
     unknown = {str(label): count for label, count in counts.items() if str(label) not in learnt}
     if not unknown:
         return ()
     if len(unknown) == len(counts):
         raise DataError(
             f"the model learnt none of these {labels}: {_listed(sorted(unknown))}; it knows "
-            f"{_listed(learnt)}. Name the column that has them"
+            f"{_listed(sorted(learnt))}. Name the column that has them"
         )
     return (
         f"{sum(unknown.values()):,} of {sum(counts.values()):,} {rows} have {labels} that the "
