@@ -6,6 +6,10 @@
 Ten digits, six speakers, fifty recordings of each. Recordings 0 to 4 are the official test part.
 Settings were chosen on parts of the training data: recordings 5 to 9, and a second speaker held
 out where one is. Needs the extra `quality`.
+
+Where a speaker is held out, five voices and five microphones are few to learn from: the training
+recordings come five times, four of them played at another speed, cut at other places, with another
+tilt of the spectrum, and with noise (Ko et al., "Audio augmentation for speech recognition", 2015).
 """
 
 from __future__ import annotations
@@ -28,7 +32,11 @@ from relembra.data import Audio
 from relembra.tasks import Classifier
 
 RATE, TESTED = 8000, 5
+COPIES = 4  # of a recording, each otherwise
 STEPS = {"official": 3000, "speakers": 1500}
+
+
+Samples = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Recording:
     digit: str
     speaker: str
     number: int
-    samples: np.ndarray[Any, Any]
+    samples: Samples
 
 
 def read(path: Path) -> list[Recording]:
@@ -54,6 +62,26 @@ def read(path: Path) -> list[Recording]:
             digit, speaker, number = Path(member.name).stem.split("_")
             found.append(Recording(digit, speaker, int(number), samples))
     return sorted(found, key=lambda one: (one.digit, one.speaker, one.number))
+
+
+def varied(samples: Samples, random: np.random.Generator) -> Samples:
+    """Return a recording as another voice, microphone and room might have made it."""
+    librosa, lfilter = needed("librosa"), needed("scipy.signal").lfilter
+    speed = np.exp(random.uniform(-0.2, 0.2))
+    samples = librosa.resample(samples, orig_sr=RATE, target_sr=round(RATE * speed))
+    # The edges: what is louder than 17 to 35 decibels under the loudest 20 ms, 10 ms around it,
+    # and silence of 40 and 50 ms on average.
+    power = np.convolve(samples**2, np.ones(160) / 160, "same")
+    (loud,) = np.nonzero(power > power.max() * 10 ** -random.uniform(1.7, 3.5))
+    samples = samples[max(loud[0] - 80, 0) : loud[-1] + 80]
+    samples = np.pad(samples, (int(random.exponential(300)), int(random.exponential(400))))
+    if random.random() < 0.7:
+        samples = lfilter([1.0, -random.uniform(-0.6, 0.9)], [1.0], samples)
+    noise = random.standard_normal(len(samples))
+    noise = lfilter([1.0], [1.0, -random.uniform(0.0, 0.95)], noise)
+    share = 10 ** (-random.uniform(12.0, 45.0) / 20)
+    noise *= share * np.sqrt((samples**2).mean() / (noise**2).mean())
+    return np.asarray(samples + noise, np.float32)
 
 
 def model(train: list[Recording], seed: int, steps: int) -> Classifier:
@@ -73,14 +101,22 @@ def model(train: list[Recording], seed: int, steps: int) -> Classifier:
 
 
 def score(
-    train: list[Recording], test: list[Recording], seed: int, steps: int
+    train: list[Recording], test: list[Recording], seed: int, steps: int, copies: int
 ) -> tuple[float, float]:
     """Return the accuracy, and the seconds of training."""
     began = time.process_time()
-    x, y = [one.samples for one in train], [one.digit for one in train]
-    fitted = model(train, seed, steps).fit(x, y)
+    random, x, y = np.random.default_rng(seed), *_columns(train)
+    x = x + [varied(samples, random) for _ in range(copies) for samples in x]
+    fitted = model(train, seed, steps)
+    if copies:  # a part held out would be copies of the rest, and tell nothing
+        fitted.set_params(validation=0.0)
+    fitted.fit(x, y * (1 + copies))
     seconds = time.process_time() - began
-    return float(fitted.score([one.samples for one in test], [one.digit for one in test])), seconds
+    return float(fitted.score(*_columns(test))), seconds
+
+
+def _columns(recordings: list[Recording]) -> tuple[list[Samples], list[str]]:
+    return [one.samples for one in recordings], [one.digit for one in recordings]
 
 
 def parts(every: list[Recording], split: str, tune: bool) -> list[tuple[str, Any, Any]]:
@@ -112,10 +148,11 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     every = read(args.data / "fsdd_recordings.tar.xz")
+    copies = COPIES if args.split == "speakers" else 0
     rows, scores = [], []
     for name, train, test in parts(every, args.split, args.tune):
         for seed in args.seeds:
-            found, seconds = score(train, test, seed, args.steps or STEPS[args.split])
+            found, seconds = score(train, test, seed, args.steps or STEPS[args.split], copies)
             print(f"{name}, seed {seed}: {found:.4f}", flush=True)
             rows.append((f"{name}, seed {seed}", found, seconds))
             scores.append({"data": name, "model": "lstm", "seed": seed, "accuracy": found})
