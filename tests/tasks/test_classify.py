@@ -246,6 +246,24 @@ def test_class_weights_help_the_rare_class():
     assert balanced.predict_proba(rows)[:, 1].mean() > plain.predict_proba(rows)[:, 1].mean() + 0.1
 
 
+def test_a_network_of_smoothed_labels_is_never_quite_sure():
+    rows, y = ramps(40)
+    slow = {"training__steps": 200, "validation": 0.0, "embedding__convolutions": 0}
+    plain = small(**slow, label_smoothing=0.0).fit(rows, y)
+    smooth = small(**slow, label_smoothing=0.2).fit(rows, y)
+    assert plain.score(rows, y) == smooth.score(rows, y) == 1.0
+    # The most likely probability for two labels is 1 - 0.2 / 2.
+    assert plain.predict_proba(rows).max(1).mean() > 0.97
+    assert 0.85 < smooth.predict_proba(rows).max(1).mean() < 0.95
+
+
+def test_few_rows_of_numbers_smooth_their_labels():
+    rows, y = ramps(20)
+    assert small().fit(rows, y).recipe_.label_smoothing == 0.1
+    assert small(label_smoothing=0).fit(rows, y).recipe_.label_smoothing == 0.0
+    assert small().fit(*texts()).recipe_.label_smoothing == 0.0
+
+
 def test_temperature_makes_held_out_labels_most_likely():
     chance = np.random.default_rng(0)
     deserved = chance.standard_normal((4000, 3))
@@ -266,6 +284,9 @@ def test_temperature_makes_held_out_labels_most_likely():
         ({"features": "frames"}, "features='frames' does not fit X, which holds texts"),
         ({"pooling": "sum"}, "unknown pooling 'sum'"),
         ({"class_weight": "fair"}, "class_weight is 'fair'"),
+        ({"label_smoothing": 1.0}, r"label_smoothing is 1.0; expected a share in \[0, 1\)"),
+        ({"label_smoothing": "some"}, "label_smoothing is 'some'"),
+        ({"label_smoothing": True}, "label_smoothing is True"),
         ({"validation": 1.0}, "share to hold out is 1.0"),
         ({"trunk": "lstm"}, "trunk must be Trunk"),
         ({"embedding": 3}, r"embedding must be Embedding\(...\) or None"),

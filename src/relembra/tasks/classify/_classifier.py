@@ -69,6 +69,10 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     class_weight
         ``balanced`` makes rare classes count as much as frequent ones; or a weight by label, 1
         for labels without one.
+    label_smoothing
+        Share of a row's label, in [0, 1), that training divides among all labels, so that the
+        network is never quite sure (Szegedy et al., "Rethinking the Inception architecture for
+        computer vision", 2016, section 7).
     validation
         Share of the rows, of each class alike, that training does not learn from: when the error
         there no longer falls, it stops. 0 trains for all steps.
@@ -77,8 +81,8 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     embedding, trunk, training
         The network, and how it is trained.
 
-    Where `pooling`, `validation`, `embedding`, `trunk` or `training` is None, it follows from the
-    kind and number of the rows, as `relembra.tasks.classify.defaults_for` says;
+    Where `pooling`, `label_smoothing`, `validation`, `embedding`, `trunk` or `training` is None, it
+    follows from the kind and number of the rows, as `relembra.tasks.classify.defaults_for` says;
     ``set_params(trunk__units=64)`` changes one setting and leaves the others to it.
 
     Attributes
@@ -121,6 +125,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         pooling: PoolingKind | None = None,
         ngrams: int | Literal["auto"] = "auto",
         class_weight: ClassWeight = None,
+        label_smoothing: float | None = None,
         validation: float | None = None,
         calibrate: bool = True,
         embedding: Embedding | Changes[Embedding] | None = None,
@@ -131,6 +136,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         self.pooling = pooling
         self.ngrams = ngrams
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.validation = validation
         self.calibrate = calibrate
         self.embedding = embedding
@@ -309,6 +315,10 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
                 f"class_weight is {self.class_weight!r}; expected 'balanced', a weight for each "
                 "label, or None"
             )
+        smoothing = self.label_smoothing
+        number = isinstance(smoothing, int | float) and not isinstance(smoothing, bool)
+        if smoothing is not None and not (number and 0 <= smoothing < 1):
+            raise ConfigError(f"label_smoothing is {smoothing!r}; expected a share in [0, 1)")
         whole = isinstance(self.ngrams, int) and not isinstance(self.ngrams, bool)
         if self.ngrams != "auto" and not (whole and self.ngrams >= 0):
             raise ConfigError(
@@ -328,6 +338,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
             training=settle(self.training, usual.training),
             ngrams=0 if aligned and self.ngrams == "auto" else self.ngrams,
             class_weight=weights_by_class(self.class_weight, np.asarray(classes)),
+            label_smoothing=usual.label_smoothing if smoothing is None else float(smoothing),
             validation=usual.validation if self.validation is None else self.validation,
             calibrate=self.calibrate,
         )
@@ -335,7 +346,7 @@ class Classifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     def settled(self, rows: Any) -> Self:
         """Return a copy, not fitted, with what `recipe_for` would take for such rows."""
         recipe, copy = self.recipe_for(rows), super().settled(rows)
-        for name in (*self.decided_by_data, "pooling", "validation"):
+        for name in (*self.decided_by_data, "pooling", "label_smoothing", "validation"):
             setattr(copy, name, getattr(recipe, name))
         return copy
 

@@ -47,6 +47,7 @@ class Recipe:
     training: Training
     ngrams: int | Literal["auto"]
     class_weight: ClassWeight
+    label_smoothing: float
     validation: float
     calibrate: bool
 
@@ -62,14 +63,17 @@ class Fitted:
 
 
 class _Objective:
-    """Cross-entropy, each class with its weight."""
+    """Cross-entropy, each class with its weight, the labels smoothed."""
 
-    def __init__(self, network: SequenceNetwork, weights: Tensor | None) -> None:
-        self.module, self._weights = network, weights
+    def __init__(self, network: SequenceNetwork, weights: Tensor | None, smoothing: float) -> None:
+        self.module, self._weights, self._smoothing = network, weights, smoothing
 
     def loss(self, batch: SequenceBatch, state: None) -> tuple[Tensor, State]:
         scores = self.module(batch.inputs)
-        return functional.cross_entropy(scores, batch.target, self._weights), None
+        loss = functional.cross_entropy(
+            scores, batch.target, self._weights, label_smoothing=self._smoothing
+        )
+        return loss, None
 
 
 def make_network(feature: Feature, recipe: Recipe, classes: int) -> SequenceNetwork:
@@ -124,7 +128,7 @@ def fit_network(
         return float(np.average(losses, weights=each))
 
     history = fit(
-        _Objective(network, weights),
+        _Objective(network, weights, recipe.label_smoothing),
         source,
         training,
         validate=validate if len(held) else None,
@@ -212,5 +216,6 @@ def _identity(
         "embedding": recipe.embedding.get_params(),  # type: ignore[attr-defined]
         "pooling": recipe.pooling,
         "class_weight": str(recipe.class_weight),
+        "label_smoothing": recipe.label_smoothing,
         "data": fingerprint(encoded, truth, held),
     }

@@ -40,6 +40,7 @@ DEFAULT_TRAINING = Training(
 )
 
 _SHARE = 0.1  # the part held out
+_SMOOTHING = 0.1  # of labels so few that a network would be sure of each
 _FEW = 1000  # rows of numbers of which nothing is held out: a tenth of them tells little
 
 
@@ -48,6 +49,7 @@ class Defaults:
     """Settings that follow from the kind and the number of the rows."""
 
     pooling: PoolingKind
+    label_smoothing: float
     validation: float
     embedding: Embedding
     trunk: Trunk
@@ -63,7 +65,8 @@ def defaults_for(rows: int, kind: Kind, *, aligned: bool = False) -> Defaults:
 
     Numbers are read through two layers of convolutions. Of fewer than 1,000 rows of numbers, a
     tenth of which tells little, nothing is held out: a smaller network takes 600 steps in small
-    batches and learns faster, and sees the numbers with noise (a jitter and a gain of 0.1).
+    batches and learns faster, and sees the numbers with noise (a jitter and a gain of 0.1); a tenth
+    of each label is divided among all.
 
     The letters of an alphabet, such as that of DNA, are read by a smaller network in small batches,
     too, for 1,200 steps at least; where all rows are equally long, they are taken to be aligned,
@@ -95,11 +98,11 @@ def defaults_for(rows: int, kind: Kind, *, aligned: bool = False) -> Defaults:
         embedding = replace(embedding, convolutions=2)
         if rows < _FEW:
             noisy = replace(embedding, jitter=0.1, gain=0.1)
-            return Defaults("max", 0.0, noisy, _SMALL_TRUNK, _SMALL_TRAINING)
+            return Defaults("max", _SMOOTHING, 0.0, noisy, _SMALL_TRUNK, _SMALL_TRAINING)
     one = math.ceil(rows * (1 - _SHARE) / training.batch_size)  # pass over what is not held out
     steps = max(training.steps, (2 if kind == "text" else 20) * one)
     training = replace(training, steps=steps, evaluate_every=max(25, steps // 24))
-    return Defaults("max", _SHARE, embedding, trunk, training)
+    return Defaults("max", 0.0, _SHARE, embedding, trunk, training)
 
 
 _PLACES = 32
